@@ -7,7 +7,7 @@ import csv
 import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -132,6 +132,19 @@ class Trainer:
         networks = copy.deepcopy(self.average.module)
         assert isinstance(networks, nn.ModuleDict)  # noqa: S101  (narrowing for the type checker)
         return {head: net.eval() for head, net in networks.items() if isinstance(net, S2CRNet)}
+
+    def restart_average(self) -> None:
+        """Let the average start at the present weights, after they were set from outside."""
+        self.average.module.load_state_dict(self.networks.state_dict())
+
+    def start_from(self, networks: Mapping[str, S2CRNet]) -> None:
+        """Take the weights of trained networks by head (their encoders are one and the same)."""
+        try:
+            for head, network in networks.items():
+                self.networks[head].load_state_dict(network.state_dict())
+        except (KeyError, RuntimeError) as error:
+            raise WeightsError(f"the given weights do not fit this run: {str(error)[:120]}") from error
+        self.restart_average()
 
     def save(self, path: Path) -> None:
         """Everything needed to go on exactly, written beside and renamed."""

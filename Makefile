@@ -1,0 +1,42 @@
+# make demo   set up, then render the embedded sample to out/platematch-demo.mp4
+# make test   set up, then run every check and test
+# make run    set up, then open the window
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test run lint format clean
+
+setup: $(READY)
+
+# Installs under the tested versions; a change of the pins or of what is needed installs again.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python main.py models list --quiet || $(BIN)/python main.py models fetch
+	touch $(READY)
+
+demo: setup
+	$(BIN)/python main.py demo --output out/platematch-demo.mp4 --open
+	@echo "The result: out/platematch-demo.mp4 (left of the line: pasted, right of it: matched)"
+
+test: setup
+	$(BIN)/python -m pytest -q
+
+run: setup
+	$(BIN)/python main.py gui
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) out build *.egg-info

@@ -1,0 +1,116 @@
+"""The colour match over time: engine, plate cache and smoothing behind one call a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.compositing import as_uint8
+from app.domain.frame import Alpha8, Pixels
+from harmonizer import (
+    Harmonizer,
+    KnotSmoother,
+    PlateEmbedding,
+    SemanticClass,
+    SmoothingSettings,
+    foreground_box,
+)
+from harmonizer.curves import fold, lut8
+
+Table = npt.NDArray[np.uint8]
+"""(256, 3) uint8: look-up table of one frame's curve."""
+
+MOVING_PLATE_REFRESH_S: Final = 0.2
+"""A moving plate is embedded again this often: half the encoder's work saved, and curves are smoothed anyway."""
+
+_BOX_STEP: Final = 4
+
+
+@dataclass(frozen=True)
+class MatchSettings:
+    """strength: 0 leaves colours alone, 1 takes the whole curve. label: what the foreground is."""
+
+    strength: float = 1.0
+    label: SemanticClass | None = SemanticClass.PERSON
+    smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
+
+
+class Matcher:
+    """One engine following one stream of frames; not thread-safe."""
+
+    def __init__(self, engine: Harmonizer, settings: MatchSettings = MatchSettings()) -> None:
+        self.engine = engine
+        self.settings = settings
+        self._smoother = KnotSmoother(settings.smoothing)
+        self._plate: tuple[Hashable, float, PlateEmbedding] | None = None
+
+    def reset(self) -> None:
+        """A cut: the next curve owes nothing to the past."""
+        self._smoother.reset()
+
+    def table(
+        self,
+        pixels: Pixels,
+        alpha: Alpha8,
+        plate: Pixels,
+        *,
+        plate_key: Hashable,
+        is_static: bool,
+        time_s: float,
+    ) -> Table | None:
+        """This frame's table, or None when nobody is in the picture.
+
+        pixels (H, W, 3), alpha (H, W) of the source frame; plate (h, w, 3) as it will be seen. plate_key
+        changes when the plate's picture does; a still plate's change starts the smoothing over.
+        """
+        box = coarse_box(alpha)
+        if box is None:
+            self.reset()
+            return None
+        x0, y0, x1, y1 = box
+        side = (self.engine.thumbnail_px,) * 2
+        foreground = as_uint8(cv2.resize(pixels[y0:y1, x0:x1], side, interpolation=cv2.INTER_AREA))
+        coverage = as_uint8(cv2.resize(alpha[y0:y1, x0:x1], side, interpolation=cv2.INTER_AREA))
+        embedding = self._embedding(plate, plate_key, is_static=is_static, time_s=time_s)
+        knots = self.engine.estimate(foreground, coverage, embedding, label=self.settings.label)
+        return lut8(fold(self._smoother.update(knots, time_s), strength=self.settings.strength))
+
+    def _embedding(self, plate: Pixels, key: Hashable, *, is_static: bool, time_s: float) -> PlateEmbedding:
+        if self._plate is not None:
+            known_key, since_s, embedding = self._plate
+            if known_key == key or (not is_static and 0 <= time_s - since_s < MOVING_PLATE_REFRESH_S):
+                return embedding
+            if is_static:
+                self.reset()
+        side = (self.engine.thumbnail_px,) * 2
+        small = as_uint8(cv2.resize(plate, side, interpolation=cv2.INTER_AREA))
+        embedding = self.engine.embed_plate(small)
+        self._plate = (key, time_s, embedding)
+        return embedding
+
+
+def coarse_box(alpha: Alpha8) -> tuple[int, int, int, int] | None:
+    """Bounding box of the foreground to within 4 px (a 16th of the reading); None when there is none."""
+    step = _BOX_STEP if min(alpha.shape) >= 16 * _BOX_STEP else 1
+    box = foreground_box(alpha[::step, ::step])
+    if box is None:
+        return None
+    height, width = alpha.shape
+    x0, y0, x1, y1 = (step * edge for edge in box)
+    return x0, y0, min(x1, width), min(y1, height)
+
+
+def apply_table(pixels: Pixels, alpha: Alpha8, table: Table) -> Pixels:
+    """Pixels (H, W, 3) with the table looked up wherever alpha covers; the input itself if nothing does."""
+    left, top, width, height = cv2.boundingRect(alpha)
+    if width == 0:
+        return pixels
+    box = np.s_[top : top + height, left : left + width]
+    out = pixels.copy()
+    out[box] = cv2.LUT(np.ascontiguousarray(pixels[box]), table.reshape(1, 256, 3))
+    return out

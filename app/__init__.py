@@ -1,0 +1,1 @@
+"""PlateMatch: the application around `harmonizer`."""

@@ -79,7 +79,7 @@ def add_matte(parser: argparse.ArgumentParser) -> None:
     """Where the foreground is."""
     group = parser.add_argument_group("matte")
     group.add_argument("--mask", help="a given matte instead of segmenting: video, folder of PNGs, picture")
-    group.add_argument("--key", metavar="#RRGGBB", help="key out this screen colour instead of segmenting")
+    group.add_argument("--key", metavar="COLOUR", help="key out a screen (#rrggbb, or auto) instead of segmenting")
     group.add_argument(
         "--model",
         choices=("auto", "landscape", "square"),
@@ -87,25 +87,17 @@ def add_matte(parser: argparse.ArgumentParser) -> None:
         help="selfie model (auto: by shape)",
     )
     group.add_argument("--engine", choices=("litert", "mediapipe"), default="litert", help="what runs it")
-    group.add_argument(
-        "--grow", type=float, default=None, metavar="PX", help="grow (or shrink, < 0) the matte"
-    )
+    group.add_argument("--grow", type=float, default=None, metavar="PX", help="grow (or shrink, < 0) the matte")
     group.add_argument("--feather", type=float, default=None, metavar="PX", help="soften the matte's edge")
     group.add_argument("--no-refine", action="store_true", help="plain up-scaling of the model's matte")
-    group.add_argument(
-        "--no-decontaminate", action="store_true", help="keep the old background's colour in the edge"
-    )
+    group.add_argument("--no-decontaminate", action="store_true", help="keep the old background's colour in the edge")
 
 
 def add_placement(parser: argparse.ArgumentParser) -> None:
     """Where the foreground goes."""
     group = parser.add_argument_group("placement")
-    group.add_argument(
-        "--scale", type=positive_float, default=1.0, help="size of the foreground (default: 1)"
-    )
-    group.add_argument(
-        "--offset", type=offset, default=(0.0, 0.0), metavar="X,Y", help="shift, in frame sizes"
-    )
+    group.add_argument("--scale", type=positive_float, default=1.0, help="size of the foreground (default: 1)")
+    group.add_argument("--offset", type=offset, default=(0.0, 0.0), metavar="X,Y", help="shift, in frame sizes")
     group.add_argument("--mirror", action="store_true", help="flip the foreground left to right")
     group.add_argument("--light-wrap", type=share, default=0.0, help="plate light over the edge, 0..1")
 

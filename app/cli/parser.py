@@ -40,8 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Every command and option; `args.run(args, console)` runs the chosen one."""
     parser = argparse.ArgumentParser(
         prog="platematch",
-        description="Put a person on a new background and match their colours to it. "
-        "Nothing ever leaves this machine.",
+        description="Put a person on a new background and match their colours to it. Nothing ever leaves this machine.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -56,9 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
 Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def _command(
-    commands: Commands, name: str, module: str, summary: str, **more: str
-) -> argparse.ArgumentParser:
+def _command(commands: Commands, name: str, module: str, summary: str, **more: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
         help=summary,
@@ -85,9 +82,7 @@ def _demo(commands: Commands) -> None:
         description="Render the public-domain astronaut portrait, gently moved, on the built-in plates.\n"
         "Left of the moving divider: pasted. Right of it: matched.",
     )
-    parser.add_argument(
-        "-o", "--output", default="out/platematch-demo.mp4", help="video (default: %(default)s)"
-    )
+    parser.add_argument("-o", "--output", default="out/platematch-demo.mp4", help="video (default: %(default)s)")
     parser.add_argument("--seconds", type=options.positive_float, default=8.0, help="length (default: 8)")
     parser.add_argument("--open", action="store_true", help="show the result in the system's player")
     options.add_match(parser)
@@ -154,7 +149,7 @@ def _models(commands: Commands) -> None:
     parser = _command(commands, "models", "models", "show, fetch or check the segmentation models")
     parser.add_argument("action", choices=("list", "fetch"), nargs="?", default="list")
     parser.add_argument("name", nargs="?", help="landscape or square (default: both)")
-    parser.add_argument("--file", help="take the model from this file instead of the network")
+    parser.add_argument("--from", dest="from_file", metavar="FILE", help="take it from this file")
 
 
 def _weights(commands: Commands) -> None:
@@ -193,9 +188,7 @@ def _bench(commands: Commands) -> None:
     parser.add_argument("--plate", default="sunset", help="plate for `render` (default: %(default)s)")
     parser.add_argument("--frames", type=options.positive_int, help="frames to measure")
     parser.add_argument("--data", help="folder with the training data, for `matte` and `match`")
-    parser.add_argument(
-        "--size", type=options.size, metavar="WxH", help="frame size for `curves` and `matte`"
-    )
+    parser.add_argument("--size", type=options.size, metavar="WxH", help="frame size for `curves` and `matte`")
     parser.add_argument("--weights", action="append", help="weights for `match`, repeatable")
     parser.add_argument("--split", choices=("val", "test"), default="val", help="pictures for `match`")
 

@@ -37,9 +37,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
             rows = run_training(job, report=report, notice=console.notice)
     except (TrainingError, WeightsError, NothingUsableError) as error:
         code = ExitCode.FAILED if isinstance(error, TrainingError) else ExitCode.BAD_INPUT
-        raise UserError(
-            f"Training stopped: {error}.", "The last good checkpoint is kept.", code=code
-        ) from error
+        raise UserError(f"Training stopped: {error}.", "The last good checkpoint is kept.", code=code) from error
     except OSError as error:
         raise UserError(
             f"Training stopped: {error.strerror or error}.",
@@ -60,9 +58,7 @@ def _settings(args: argparse.Namespace) -> TrainSettings:
     names = tuple(name for name in args.heads.split(",") if name)
     unknown = [name for name in names if name not in _HEADS]
     if unknown or not names:
-        raise UserError(
-            f"Unknown heads: {', '.join(unknown) or 'none given'}.", "Known: published, monotone."
-        )
+        raise UserError(f"Unknown heads: {', '.join(unknown) or 'none given'}.", "Known: published, monotone.")
     return TrainSettings(
         steps=args.steps,
         batch=args.batch,

@@ -53,9 +53,7 @@ def _list(console: Console, *, must_match: bool) -> ExitCode:
         console.table("Colour network weights", ["name", "what", "licence", "intact"], rows)
     if must_match and not all(intact.values()):
         damaged = ", ".join(n for n, ok in intact.items() if not ok)
-        raise UserError(
-            f"These weights were altered or are missing: {damaged}.", "Reinstall.", code=ExitCode.MODEL
-        )
+        raise UserError(f"These weights were altered or are missing: {damaged}.", "Reinstall.", code=ExitCode.MODEL)
     return ExitCode.OK
 
 

@@ -1,0 +1,1 @@
+"""Pictures, alphas and what is done to them: arrays in, arrays out."""

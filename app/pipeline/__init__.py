@@ -1,0 +1,1 @@
+"""Files, threads and models around the domain; no Qt."""

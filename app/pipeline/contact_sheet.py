@@ -10,7 +10,7 @@ import numpy as np
 
 from app.domain.compositing import as_uint8
 from app.domain.frame import Pixels
-from app.pipeline.images import save_image
+from app.pipeline.image_saving import save_image
 from app.pipeline.stages import Rendered
 
 ROWS: Final = ("original", "matte", "pasted", "matched")

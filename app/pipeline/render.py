@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.compositing import Size
-from app.domain.frame import Frame
+from app.domain.frame import Frame, Pixels
 from app.pipeline.contact_sheet import ContactSheet
 from app.pipeline.encode_settings import EncodeSettings
 from app.pipeline.handover import WriteBehind, read_ahead
@@ -65,19 +65,25 @@ class RenderResult:
         return self.frames / self.seconds if self.seconds > 0 else 0.0
 
 
+def composite_of(rendered: Rendered) -> Pixels:
+    """Return the finished picture: what a video shows unless asked otherwise."""
+    return rendered.composite
+
+
 def render_video(
     frames: Iterable[Frame],
     processor: FrameProcessor,
     outputs: RenderOutputs,
     timing: Timing,
     *,
+    view: Callable[[Rendered], Pixels] = composite_of,
     report: Callable[[Rendered], None] = lambda _: None,
 ) -> RenderResult:
     """Process every frame and write the results; nothing gets its final name unless all went well.
 
-    frames: in presentation order. report: called for every finished frame on this thread. UserError as the
-    writers raise it; on any exception, an interrupt included, part files are removed and earlier files of
-    the same names are kept.
+    frames: in presentation order. view: what of a finished frame goes into the video. report: called for every
+    finished frame on this thread. UserError as the writers raise it; on any exception, an interrupt included,
+    part files are removed and earlier files of the same names are kept.
     """
     clock, started = processor.clock, time.perf_counter()
     sheet = ContactSheet() if outputs.sheet else None
@@ -87,7 +93,7 @@ def render_video(
 
         def write(rendered: Rendered) -> None:
             with clock.time("encode"):
-                writers.append(rendered)
+                writers.append(rendered, view(rendered))
 
         behind = stack.enter_context(WriteBehind(write, depth=ENCODE_BEHIND_FRAMES))
         ahead = stack.enter_context(closing(read_ahead(_timed(frames, clock), depth=DECODE_AHEAD_FRAMES)))
@@ -155,10 +161,10 @@ class _Writers:
             overwrite=outputs.overwrite,
         )
 
-    def append(self, rendered: Rendered) -> None:
-        """Encode one finished frame and its matte."""
+    def append(self, rendered: Rendered, pixels: Pixels) -> None:
+        """Encode one finished frame's view and its matte."""
         frame = rendered.frame
-        self.video.append(Frame(rendered.composite, frame.pts, frame.time_base, frame.index))
+        self.video.append(Frame(pixels, frame.pts, frame.time_base, frame.index))
         if self._matte is not None:
             pts = rescaled(frame.pts, frame.time_base, self._matte.time_base)
             self._matte.append_alpha(rendered.alpha, pts=pts)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from app.domain.compositing import FitMode, Size, blend
+from app.domain.alpha import feather, grow, to_u8
+from app.domain.compositing import Size, blend
 from app.domain.decontamination import decontaminate
-from app.domain.frame import Alpha8, Frame, Pixels
+from app.domain.frame import Alpha, Alpha8, Frame, Pixels
 from app.domain.light_wrap import light_wrap, wrap_light
 from app.domain.placement import Placement, apply_placement
 from app.pipeline.matching import Matcher, MatchSettings, Table, apply_table
@@ -92,13 +93,15 @@ class FrameProcessor:
         self.clock = clock or StageClock()
         self._matcher = matcher if look.match is not None else None
         self._refiner = MatteRefiner(look.matte)
+        self._cuts_seen = 0
 
     def process(self, frame: Frame, size: Size) -> Rendered:
         """Run the chain on one frame; the composite has `size` (width, height)."""
         with self.clock.time("segment"):
             coarse = self.segmenter.segment(frame)
         with self.clock.time("refine"):
-            alpha = self._refiner.refine(frame, coarse)
+            alpha = self._refiner.refine(frame, coarse) if self.segmenter.coarse else self._finished(coarse)
+        self._start_over_at_cuts()
         with self.clock.time("plate"):
             plate = self.plate.pixels(frame, size)
         with self.clock.time("clean edge"):
@@ -108,6 +111,15 @@ class FrameProcessor:
         with self.clock.time("composite"):
             composite = self._composite(foreground, alpha, plate, table)
         return Rendered(frame, alpha, foreground, plate, composite, self.look.placement, table)
+
+    def _finished(self, given: Alpha) -> Alpha8:
+        """A matte that is none of a model's guesses: only what the user asks for is done to it."""
+        return feather(grow(to_u8(given), self.look.matte.grow_px), self.look.matte.feather_px)
+
+    def _start_over_at_cuts(self) -> None:
+        if self._refiner.cuts > self._cuts_seen and self._matcher is not None:
+            self._matcher.reset()
+        self._cuts_seen = self._refiner.cuts
 
     def _table(self, frame: Frame, foreground: Pixels, alpha: Alpha8, plate: Pixels) -> Table | None:
         if self._matcher is None:
@@ -128,7 +140,5 @@ class FrameProcessor:
         if self.look.light_wrap > 0:
             radius_px = LIGHT_WRAP_RADIUS * plate.shape[0]
             light = wrap_light(plate, radius_px)
-            pixels = light_wrap(
-                pixels, placed_alpha, light, strength=self.look.light_wrap, radius_px=radius_px
-            )
+            pixels = light_wrap(pixels, placed_alpha, light, strength=self.look.light_wrap, radius_px=radius_px)
         return blend(pixels, plate, placed_alpha)

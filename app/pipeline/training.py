@@ -25,7 +25,7 @@ from harmonizer.training.pictures import Collection, Pictures, load_pictures, sp
 from harmonizer.weights import load_network, load_onnx_backbone, write_beside
 
 EVALUATION_SEED = 7
-_PICTURE_PER_THUMBNAIL = 1.5
+PICTURE_PER_THUMBNAIL = 1.5
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def run_training(
 
     NothingUsableError, WeightsError, TrainingError, OSError as the parts raise them.
     """
-    side_px = round(job.settings.thumbnail_px * _PICTURE_PER_THUMBNAIL)
+    side_px = round(job.settings.thumbnail_px * PICTURE_PER_THUMBNAIL)
     pictures = load_pictures(job.collections, side_px=side_px)
     if pictures.broken:
         notice(f"{len(pictures.broken)} files left out, first: {pictures.broken[0]}")

@@ -122,10 +122,17 @@ class Trainer:
         foreground, background = embedded.float().chunk(2)
         label = batch.label if use_class else None
         losses = [
-            cascade_loss(net.knots(foreground, background, label), batch)  # type: ignore[operator]
-            for net in self.networks.values()
+            self._head_loss(net, foreground, background, label, batch) for net in self.networks.values()
         ]
         return torch.stack(losses).mean()
+
+    def _head_loss(
+        self, network: nn.Module, foreground: Tensor, background: Tensor, label: Tensor | None, batch: Batch
+    ) -> Tensor:
+        knots: Tensor = network.knots(foreground, background, label)  # type: ignore[operator]
+        if not bool(torch.isfinite(knots).all()):
+            raise TrainingError(f"a curve became nan or infinite at step {self.step}")
+        return cascade_loss(knots, batch)
 
     def averaged(self) -> dict[str, S2CRNet]:
         """The averaged networks by head, detached from training."""

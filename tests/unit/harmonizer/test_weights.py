@@ -3,7 +3,6 @@ import json
 
 import pytest
 import torch
-from tests.support.published import published_state
 
 from harmonizer.network import NetworkConfig, S2CRNet
 from harmonizer.weights import (
@@ -18,6 +17,7 @@ from harmonizer.weights import (
     save_network,
     squeezenet_state_from_caffe2,
 )
+from tests.support.published import published_state
 
 MAX_SHIPPED_BYTES = 6_000_000
 

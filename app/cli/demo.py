@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -31,8 +32,8 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     check_output(output)
     look = look_from(args)
     matcher = matcher_from(args, look)
-    segmenter = open_segmenter(SegmenterChoice(), SIZE, on_notice=console.notice)
-    with PlateReel(DEMO_PLATES, seconds=args.seconds) as reel:
+    segmenting = closing(open_segmenter(SegmenterChoice(), SIZE, on_notice=console.notice))
+    with PlateReel(DEMO_PLATES, seconds=args.seconds) as reel, segmenting as segmenter:
         processor = FrameProcessor(segmenter=segmenter, plate=reel, look=look, matcher=matcher)
         with console.progress("demo", round(args.seconds * RATE)) as ticker:
 
@@ -75,6 +76,8 @@ def show(path: Path) -> None:
         return
     try:
         nothing = subprocess.DEVNULL
-        subprocess.Popen([opener, str(path)], stdin=nothing, stdout=nothing, stderr=nothing)  # noqa: S603
+        # cv2 points these into its own folder at import; a Qt player would look for its plugins there.
+        clean = {k: v for k, v in os.environ.items() if k not in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")}
+        subprocess.Popen([opener, str(path)], stdin=nothing, stdout=nothing, stderr=nothing, env=clean)  # noqa: S603
     except OSError:
         return

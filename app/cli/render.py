@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from app.cli.console import Console
@@ -13,6 +15,7 @@ from app.pipeline.encode_settings import EncodeSettings
 from app.pipeline.matching import Matcher
 from app.pipeline.plates import open_plate
 from app.pipeline.render import RenderOutputs, RenderResult, Timing, render_video
+from app.pipeline.render_notices import notices_of
 from app.pipeline.stages import FrameProcessor, Rendered
 from app.pipeline.video_reader import VideoReader
 
@@ -22,9 +25,12 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     clip, outputs = Path(args.clip), _outputs(args)
     _check_outputs(args, outputs)
     look = look_from(args)
-    with VideoReader(clip, max_frames=args.frames) as reader, open_plate(args.plate, fit=args.fit) as plate:
+    with ExitStack() as stack:
+        reader = stack.enter_context(VideoReader(clip, max_frames=args.frames))
+        plate = stack.enter_context(open_plate(args.plate, fit=args.fit))
         info = reader.info
-        segmenter = segmenter_from(args, info.size, console)
+        _tell(plate.notes, console)
+        segmenter = stack.enter_context(closing(segmenter_from(args, info.size, console)))
         matcher = matcher_from(args, look)
         processor = FrameProcessor(segmenter=segmenter, plate=plate, look=look, matcher=matcher)
         timing = Timing(args.size or info.size, info.size, info.time_base, info.average_rate)
@@ -35,7 +41,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
                 ticker.tick()
 
             result = render_video(reader, processor, outputs, timing, report=report)
-        _notices(reader, result, console)
+    _tell(notices_of(result, reader), console)
     _finish(args, result, reader, matcher, console)
     return ExitCode.OK
 
@@ -62,23 +68,9 @@ def _check_outputs(args: argparse.Namespace, outputs: RenderOutputs) -> None:
             check_output(path, inputs=outputs.inputs, overwrite=args.overwrite)
 
 
-def _notices(reader: VideoReader, result: RenderResult, console: Console) -> None:
-    facts = {
-        f"{reader.damaged_frames} frames of the clip were damaged": reader.damaged_frames,
-        "the clip ends before its header says: it was cut short": reader.cut_short,
-        f"{reader.repaired_pts} frames had impossible times and were moved": reader.repaired_pts,
-        f"{reader.resized_frames} frames had another size and were resized": reader.resized_frames,
-        f"nobody was found in {result.frames_without_person} of {result.frames} frames: plate only there": (
-            result.frames_without_person
-        ),
-        f"the codec takes even sizes only: {result.padded[0]} x {result.padded[1]} px were added": any(result.padded),
-        "the colours of the clip are not tagged; its size decided between BT.601 and BT.709": (
-            reader.info.color.guessed
-        ),
-    }
-    for text, holds in facts.items():
-        if holds:
-            console.notice(text)
+def _tell(notes: Iterable[str], console: Console) -> None:
+    for note in notes:
+        console.notice(note)
 
 
 def _finish(

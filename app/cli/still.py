@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -63,9 +64,11 @@ def _composite(args: argparse.Namespace, console: Console) -> ExitCode:
     image = _load(args.image, console)
     look = look_from(args)
     frame = Frame(image.pixels, pts=0, time_base=Fraction(1, 25), index=0)
-    with open_plate(args.plate, fit=args.fit) as plate:
+    segmenting = closing(segmenter_from(args, frame.size, console))
+    with open_plate(args.plate, fit=args.fit) as plate, segmenting as segmenter:
+        for note in plate.notes:
+            console.notice(note)
         matcher = matcher_from(args, look)
-        segmenter = segmenter_from(args, frame.size, console)
         processor = FrameProcessor(segmenter=segmenter, plate=plate, look=look, matcher=matcher)
         rendered = processor.process(frame, args.size or frame.size)
     if not rendered.has_person:

@@ -47,7 +47,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     if console.is_json:
         console.result({"output": args.out, "scores": [vars(row) for row in rows]})
     else:
-        console.table("fMSE on unseen pictures", *[_HEADER, [row.cells() for row in rows]])
+        console.table("fMSE on unseen pictures", _HEADER, [row.cells() for row in rows])
     return ExitCode.OK
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,7 @@ from app.pipeline.stages import FrameProcessor, Look
 from app.pipeline.video_reader import VideoReader
 
 
-def bench_render(
-    clip: Path, plate_name: str, *, frames: int | None, notice: Callable[[str], None]
-) -> dict[str, Any]:
+def bench_render(clip: Path, plate_name: str, *, frames: int | None, notice: Callable[[str], None]) -> dict[str, Any]:
     """Render a clip with the default look into a folder that is removed; the figures of `RenderResult`.
 
     fps counts everything from the first decoded frame to the renamed file. UserError as for a render.
@@ -28,10 +27,11 @@ def bench_render(
         tempfile.TemporaryDirectory() as folder,
         VideoReader(clip, max_frames=frames) as reader,
         open_plate(plate_name) as plate,
+        closing(open_segmenter(SegmenterChoice(), reader.info.size, on_notice=notice)) as segmenter,
     ):
         info = reader.info
         processor = FrameProcessor(
-            segmenter=open_segmenter(SegmenterChoice(), info.size, on_notice=notice),
+            segmenter=segmenter,
             plate=plate,
             look=look,
             matcher=Matcher(load_engine(), look.match) if look.match else None,

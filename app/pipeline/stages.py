@@ -17,7 +17,7 @@ from app.domain.light_wrap import light_wrap, wrap_light
 from app.domain.placement import Placement, apply_placement
 from app.pipeline.matching import Matcher, MatchSettings, Table, apply_table
 from app.pipeline.matte import MatteRefiner, MatteSettings
-from app.pipeline.plates import Plate
+from app.pipeline.plates import BlurPlate, Plate
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.stats import StageClock
 
@@ -103,7 +103,7 @@ class FrameProcessor:
             alpha = self._refiner.refine(frame, coarse) if self.segmenter.coarse else self._finished(coarse)
         self._start_over_at_cuts()
         with self.clock.time("plate"):
-            plate = self.plate.pixels(frame, size)
+            plate = self._plate_pixels(frame, size, alpha)
         with self.clock.time("clean edge"):
             foreground = decontaminate(frame.pixels, alpha) if self.look.decontaminate else frame.pixels
         with self.clock.time("match"):
@@ -120,6 +120,12 @@ class FrameProcessor:
         if self._refiner.cuts > self._cuts_seen and self._matcher is not None:
             self._matcher.reset()
         self._cuts_seen = self._refiner.cuts
+
+    def _plate_pixels(self, frame: Frame, size: Size, alpha: Alpha8) -> Pixels:
+        if isinstance(self.plate, BlurPlate):
+            # The room blurred without the person in it: else they would glow around themselves.
+            return self.plate.pixels(frame, size, hide=alpha)
+        return self.plate.pixels(frame, size)
 
     def _table(self, frame: Frame, foreground: Pixels, alpha: Alpha8, plate: Pixels) -> Table | None:
         if self._matcher is None:

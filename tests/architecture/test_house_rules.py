@@ -15,7 +15,7 @@ FORBIDDEN_CALLS = {
     r"\bpickle\b": "pickle runs code",
     r"torch\.load\((?!.*weights_only=True)": "torch.load without weights_only=True runs code",
     r"allow_pickle=True": "numpy pickles run code",
-    r"\beval\(|\bexec\(": "runs code",
+    r"(?<!\.)\b(?:eval|exec)\(": "runs code",
     r"yaml\.load\(": "runs code",
     r"\bshelve\b|\bjoblib\b": "pickles underneath",
 }
@@ -69,13 +69,11 @@ def test_median_function_is_under_ten_lines():
 
 @pytest.mark.parametrize("pattern", FORBIDDEN_CALLS)
 def test_nothing_loads_in_a_way_that_runs_code(pattern):
-    own_network = ROOT / "harmonizer"
     hits = []
     for path in sources():
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             code = line.split("#")[0]
-            is_module_eval = path.is_relative_to(own_network) and ".eval(" in code
-            if re.search(pattern, code) and not is_module_eval:
+            if re.search(pattern, code):
                 hits.append(f"{path.relative_to(ROOT)}:{number}")
     assert hits == [], FORBIDDEN_CALLS[pattern]
 

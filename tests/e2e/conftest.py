@@ -5,9 +5,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from app.pipeline.demo_source import demo_frames
 
 from app.cli import main
+from app.pipeline.demo_source import demo_frames
 from tests.support.media import write_clip
 
 SIZE = (320, 180)
@@ -29,7 +29,7 @@ def person_clip(tmp_path_factory, person_pictures):
         size=SIZE,
         rate=12,
         draw=lambda w, h, i: person_pictures[i],
-        audio=True,
+        audio="aac",
     )
 
 

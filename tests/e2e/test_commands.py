@@ -53,9 +53,7 @@ def test_weights_are_listed_verified_and_converted(run_json, tmp_path):
     assert all(entry["intact"] for entry in listed["weights"].values())
     assert run_json("weights", "verify")[0] == 0
     torch.save(published_state(), tmp_path / "s2crnet.pth")
-    code, converted = run_json(
-        "weights", "convert", tmp_path / "s2crnet.pth", "-o", tmp_path / "o.safetensors"
-    )
+    code, converted = run_json("weights", "convert", tmp_path / "s2crnet.pth", "-o", tmp_path / "o.safetensors")
     assert code == 0
     assert converted["network"]["head"] == "published"
     (tmp_path / "junk.pth").write_bytes(b"junk")

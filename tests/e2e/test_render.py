@@ -40,8 +40,7 @@ def test_person_stands_on_the_plate_and_the_room_is_gone(run_json, person_clip, 
     for pixels in frames:
         assert is_plate(pixels[:40, :40]).mean() > 0.98
         assert is_plate(pixels[:40, -40:]).mean() > 0.98
-        middle = pixels[100:, SIZE[0] // 2 - 20 : SIZE[0] // 2 + 20]
-        assert is_plate(middle).mean() < 0.02
+        assert is_plate(pixels[130:, 100:160]).mean() < 0.02
     assert list(tmp_path.iterdir()) == [out]
 
 
@@ -73,7 +72,7 @@ def test_match_changes_the_person_only(run_json, person_clip, tmp_path):
     assert result["match"] is None
     difference = np.abs(decoded(matched)[2] - decoded(pasted)[2]).mean(axis=2)
     assert difference[:30, :30].max() < 3
-    assert difference[110:170, 140:180].mean() > 2
+    assert difference[130:170, 100:160].mean() > 2
 
 
 def test_strength_zero_equals_pasting(run, person_clip, tmp_path):
@@ -85,9 +84,7 @@ def test_strength_zero_equals_pasting(run, person_clip, tmp_path):
 
 def test_matte_out_fed_back_as_mask_gives_the_same_picture(run, person_clip, tmp_path):
     first, matte, second = tmp_path / "a.mkv", tmp_path / "matte.mkv", tmp_path / "b.mkv"
-    assert (
-        run("render", person_clip, "--plate", GREEN, "-o", first, "--matte-out", matte, "--no-match")[0] == 0
-    )
+    assert run("render", person_clip, "--plate", GREEN, "-o", first, "--matte-out", matte, "--no-match")[0] == 0
     assert run("render", person_clip, "--plate", GREEN, "-o", second, "--mask", matte, "--no-match")[0] == 0
     mattes = decoded(matte)
     assert max(m.max() for m in mattes) > 250
@@ -119,9 +116,7 @@ def test_mask_of_another_shape_is_refused(run, person_clip, tmp_path):
 
 def test_preview_sheet_shows_four_rows(run, person_clip, tmp_path):
     sheet = tmp_path / "sheet.png"
-    code, _, _ = run(
-        "render", person_clip, "--plate", GREEN, "-o", tmp_path / "o.mp4", "--preview-sheet", sheet
-    )
+    code, _, _ = run("render", person_clip, "--plate", GREEN, "-o", tmp_path / "o.mp4", "--preview-sheet", sheet)
     assert code == 0
     picture = cv2.imread(str(sheet))
     assert picture.shape[0] > 4 * 170
@@ -284,12 +279,10 @@ def child(*argv, preamble=""):
     return [sys.executable, "-c", code, *map(str, argv)]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals of this kind are not on Windows")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals of this kind")
 @pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_leaves_nothing_behind(tmp_path, person_pictures, which):
-    clip = write_clip(
-        tmp_path / "long.mp4", frames=1500, size=SIZE, draw=lambda w, h, i: person_pictures[i % 12]
-    )
+    clip = write_clip(tmp_path / "long.mp4", frames=1500, size=SIZE, draw=lambda w, h, i: person_pictures[i % 12])
     folder = tmp_path / "out"
     folder.mkdir()
     process = subprocess.Popen(
@@ -309,7 +302,7 @@ def test_interrupt_leaves_nothing_behind(tmp_path, person_pictures, which):
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="file size limits of this kind are not on Windows")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no file size limits of this kind")
 def test_full_disk_ends_with_a_sentence_and_no_broken_file(tmp_path, person_clip):
     folder = tmp_path / "out"
     folder.mkdir()

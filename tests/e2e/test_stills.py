@@ -15,7 +15,8 @@ def portrait(tmp_path, person_pictures):
 
 
 def read(path):
-    return np.asarray(Image.open(path).convert("RGB")).astype(int)
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
 
 
 def test_composite_puts_the_person_on_the_plate(run_json, portrait, tmp_path):
@@ -32,7 +33,8 @@ def test_composite_puts_the_person_on_the_plate(run_json, portrait, tmp_path):
 def test_composite_writes_every_picture_format(run, portrait, tmp_path, suffix):
     out = tmp_path / f"out{suffix}"
     assert run("composite", portrait, "--plate", "studio", "-o", out)[0] == 0
-    assert Image.open(out).size == (320, 180)
+    with Image.open(out) as picture:
+        assert picture.size == (320, 180)
 
 
 def plate_exif(path):
@@ -50,9 +52,7 @@ def plate_cmyk(path):
 
 
 def plate_16_bit(path):
-    cv2.imwrite(
-        str(path.with_suffix(".png")), np.full((60, 80, 3), (40 * 257, 90 * 257, 160 * 257), np.uint16)
-    )
+    cv2.imwrite(str(path.with_suffix(".png")), np.full((60, 80, 3), (40 * 257, 90 * 257, 160 * 257), np.uint16))
     return path.with_suffix(".png"), (160, 90, 40)
 
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from tests.support import numpy_s2crnet as reference
-from tests.support.published import published_state
 
 from harmonizer.curves import apply_cascade, fold
 from harmonizer.network import SemanticClass, one_hot
 from harmonizer.reference import cascade
 from harmonizer.weights import load_published, network_from_published
+from tests.support import numpy_s2crnet as reference
+from tests.support.published import published_state
 
 # float32 network against float64 numpy: encoder and heads accumulate about 1e-6 relative.
 KNOT_TOLERANCE = 2e-4

@@ -1,0 +1,70 @@
+"""The system's questions: which file, which colour, what name. None of them stops the window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from PyQt6.QtCore import QStandardPaths, Qt
+from PyQt6.QtGui import QColor
+from PyQt6.QtWidgets import QColorDialog, QFileDialog, QWidget
+
+from app.pipeline.encode_settings import FORMATS
+from app.ui.choices import PICTURE_SUFFIXES, ClipInfo
+
+VIDEO_FILTER: Final = "Videos (*.mp4 *.mov *.m4v *.mkv *.webm *.avi *.ts *.mts);;All files (*)"
+PICTURE_FILTER: Final = f"Pictures ({' '.join(f'*{suffix}' for suffix in sorted(PICTURE_SUFFIXES))});;All files (*)"
+OUTPUT_FILTER: Final = ";;".join(f"{suffix[1:].upper()} video (*{suffix})" for suffix in FORMATS)
+
+
+def ask_clip(parent: QWidget, chosen: Callable[[str], None]) -> QFileDialog:
+    """Ask for a video to open."""
+    return _ask_file(parent, "Open a video", VIDEO_FILTER, chosen)
+
+
+def ask_picture(parent: QWidget, chosen: Callable[[str], None]) -> QFileDialog:
+    """Ask for a picture to use as a background."""
+    return _ask_file(parent, "Add a background picture", PICTURE_FILTER, chosen)
+
+
+def ask_output(parent: QWidget, suggested: Path, chosen: Callable[[str], None]) -> QFileDialog:
+    """Ask for the name of the finished video; the dialog itself asks before a file is replaced."""
+    dialog = QFileDialog(parent, "Render to", str(suggested.parent), OUTPUT_FILTER)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setDefaultSuffix("mp4")
+    dialog.selectFile(suggested.name)
+    return _opened(dialog, chosen)
+
+
+def ask_colour(parent: QWidget, start: QColor, *, changed: Callable[[str], None], dropped: Callable[[], None]) -> None:
+    """Ask for a colour, shown at every change of mind; `dropped` when the dialog is left by Cancel."""
+    dialog = QColorDialog(start, parent)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setWindowTitle("Background colour")
+    dialog.currentColorChanged.connect(lambda colour: changed(colour.name()))
+    dialog.rejected.connect(dropped)
+    dialog.open()
+    changed(start.name())
+
+
+def suggested_output(clip: ClipInfo) -> Path:
+    """Beside the clip under a name of its own; the sample goes to the films folder."""
+    if isinstance(clip.source, Path):
+        return clip.source.with_name(f"{clip.source.stem}-platematch.mp4").absolute()
+    films = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
+    folder = Path(films) if films and Path(films).is_dir() else Path.home()
+    return folder / "sample-platematch.mp4"
+
+
+def _ask_file(parent: QWidget, title: str, filters: str, chosen: Callable[[str], None]) -> QFileDialog:
+    dialog = QFileDialog(parent, title, "", filters)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    return _opened(dialog, chosen)
+
+
+def _opened(dialog: QFileDialog, chosen: Callable[[str], None]) -> QFileDialog:
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.fileSelected.connect(chosen)
+    dialog.open()
+    return dialog

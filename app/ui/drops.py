@@ -1,0 +1,99 @@
+"""Files dropped on the window: which are clips, which are backgrounds; and the sign that they may drop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from PyQt6.QtCore import QMimeData, QRectF, Qt, pyqtSignal
+from PyQt6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+)
+from PyQt6.QtWidgets import QMainWindow, QWidget
+
+from app.ui.choices import PICTURE_SUFFIXES
+from app.ui.theme import color
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Files by what they are used for."""
+
+    clips: tuple[Path, ...]
+    pictures: tuple[Path, ...]
+
+
+def dropped_files(data: QMimeData | None) -> Dropped:
+    """Sort local files by their endings; whatever is no picture is tried as a video, so that it is named."""
+    urls = data.urls() if data is not None else []
+    paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+    pictures = tuple(path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES)
+    return Dropped(tuple(path for path in paths if path not in pictures), pictures)
+
+
+class DropWindow(QMainWindow):
+    """A window that takes files. dropped(Dropped): they were let go over it."""
+
+    dropped = pyqtSignal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAcceptDrops(True)
+        self._sign = DropSign(self)
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
+        """Take files and say what letting go would do."""
+        files = dropped_files(event.mimeData() if event else None)
+        if event is not None and (files.clips or files.pictures):
+            event.acceptProposedAction()
+            self._sign.show_for(files)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent | None) -> None:  # noqa: N802
+        """Take the sign away."""
+        self._sign.hide()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
+        """Hand the files on."""
+        self._sign.hide()
+        if event is not None:
+            event.acceptProposedAction()
+            self.dropped.emit(dropped_files(event.mimeData()))
+
+
+class DropSign(QWidget):
+    """Covers the window while files hang over it, and says what letting go would do."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._text = ""
+        self.hide()
+
+    def show_for(self, files: Dropped) -> None:
+        """Say what these files would become."""
+        self._text = "Drop to open the video" if files.clips else "Drop to use as the background"
+        parent = self.parentWidget()
+        if parent is not None:
+            self.setGeometry(parent.rect())
+        self.raise_()
+        self.show()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Dim the window and frame it."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), QColor(10, 12, 16, 170))
+        painter.setPen(QPen(color(QPalette.ColorRole.Highlight), 3))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(14, 14, -14, -14), 12, 12)
+        font = painter.font()
+        font.setPixelSize(22)
+        painter.setFont(font)
+        painter.setPen(QColor("#ffffff"))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._text)

@@ -78,9 +78,7 @@ def build_backbone(name: BackboneName) -> nn.Sequential:
     raise ValueError(f"unknown backbone {name!r}; known: squeezenet1_1, vgg16")
 
 
-def fold_input_scale(
-    weight: Tensor, bias: Tensor, *, scale: float, mean_bgr: Sequence[float]
-) -> tuple[Tensor, Tensor]:
+def fold_input_scale(weight: Tensor, bias: Tensor, *, scale: float, mean_bgr: Sequence[float]) -> tuple[Tensor, Tensor]:
     """First convolution for RGB in [0, 1] from one trained on BGR `scale * x - mean`.
 
     weight (O, 3, k, k), bias (O,) -> the same shapes. Exact because the convolution has no padding:

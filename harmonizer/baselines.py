@@ -34,9 +34,7 @@ def reinhard(composite: Pixels, mask: npt.NDArray[np.bool_]) -> Pixels:
         return composite.copy()
     foreground, background = _to_lab(composite[mask]), _to_lab(composite[~mask])
     spread = np.maximum(foreground.std(axis=0), _MIN_SPREAD)
-    moved = (foreground - foreground.mean(axis=0)) * (background.std(axis=0) / spread) + background.mean(
-        axis=0
-    )
+    moved = (foreground - foreground.mean(axis=0)) * (background.std(axis=0) / spread) + background.mean(axis=0)
     out = composite.copy()
     out[mask] = np.rint(np.clip(_from_lab(moved), 0.0, 1.0) * 255.0).astype(np.uint8)
     return out

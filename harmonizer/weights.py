@@ -194,9 +194,7 @@ def load_onnx_backbone(network: S2CRNet, path: Path) -> None:
 
     try:
         graph = onnx.load_model_from_string(read_bounded(path)).graph
-        tensors = {
-            i.name: torch.from_numpy(numpy_helper.to_array(i).copy()).float() for i in graph.initializer
-        }
+        tensors = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()).float() for i in graph.initializer}
         state = squeezenet_state_from_caffe2(tensors)
         network.encoder.load_state_dict(state, strict=True)
     except (KeyError, RuntimeError, ValueError) as error:
@@ -209,9 +207,7 @@ def squeezenet_state_from_caffe2(tensors: Mapping[str, Tensor]) -> dict[str, Ten
     The whole encoder's output is scaled by EMBEDDING_SCALE: exact, because ReLU and max-pooling commute
     with a positive factor once the first layer and all later biases carry it.
     """
-    weight, bias = fold_input_scale(
-        tensors["conv1_w_0"], tensors["conv1_b_0"], scale=255.0, mean_bgr=CAFFE_MEAN_BGR
-    )
+    weight, bias = fold_input_scale(tensors["conv1_w_0"], tensors["conv1_b_0"], scale=255.0, mean_bgr=CAFFE_MEAN_BGR)
     state = {"0.weight": weight * EMBEDDING_SCALE, "0.bias": bias * EMBEDDING_SCALE}
     for fire, index in zip(range(2, 9), (3, 4, 6, 7, 9, 10, 11), strict=True):
         for caffe, name in (

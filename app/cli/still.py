@@ -51,7 +51,7 @@ def _harmonize(args: argparse.Namespace, console: Console) -> ExitCode:
     settings = match_settings(args)
     pixels = image.pixels if image.pixels16 is None else image.pixels16
     result = harmonize_composite(engine, pixels, mask.alpha, strength=settings.strength, label=settings.label)
-    for note in save_image(Path(args.output), result, alpha=image.alpha):
+    for note in save_image(Path(args.output), result, alpha=image.alpha if image.alpha16 is None else image.alpha16):
         console.notice(note)
     console.say(f"{args.output}: colours matched under the mask")
     if console.is_json:

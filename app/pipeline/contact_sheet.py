@@ -75,7 +75,5 @@ def draw_sheet(columns: list[Column]) -> Pixels:
 
 def _title(text: str, width: int) -> Pixels:
     strip = np.full((_TITLE_PX, width, 3), _PAPER, np.uint8)
-    cv2.putText(
-        strip, text, (_GAP_PX, _TITLE_PX - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1, lineType=cv2.LINE_AA
-    )
+    cv2.putText(strip, text, (_GAP_PX, _TITLE_PX - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1, lineType=cv2.LINE_AA)
     return strip

@@ -10,9 +10,7 @@ from harmonizer.training.pictures import Collection, Split, load_pictures, split
 from harmonizer.weights import read_manifest
 
 
-def bench_match(
-    collections: tuple[Collection, ...], weights: tuple[str, ...], *, split: Split
-) -> list[Score]:
+def bench_match(collections: tuple[Collection, ...], weights: tuple[str, ...], *, split: Split) -> list[Score]:
     """The comparison table for shipped weights (all of them when none are named) or weight files."""
     names = weights or tuple(read_manifest()[0])
     networks = {Path(name).stem: load_engine(name).network for name in names}

@@ -65,9 +65,7 @@ def picture_stream(container: InputContainer, path: Path) -> VideoStream:
     """
     pictures = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not pictures:
-        raise UserError(
-            f"There is no picture in “{path.name}”.", "Choose a video; sound alone is not enough."
-        )
+        raise UserError(f"There is no picture in “{path.name}”.", "Choose a video; sound alone is not enough.")
     stream = pictures[0]
     codec = stream.codec_context
     if codec is None:

@@ -6,6 +6,7 @@ the exporter all run this chain; what differs is where frames come from and wher
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -94,6 +95,7 @@ class FrameProcessor:
         self._matcher = matcher if look.match is not None else None
         self._refiner = MatteRefiner(look.matte)
         self._cuts_seen = 0
+        self._light: tuple[Hashable, Pixels] | None = None
 
     def process(self, frame: Frame, size: Size) -> Rendered:
         """Run the chain on one frame; the composite has `size` (width, height)."""
@@ -121,6 +123,12 @@ class FrameProcessor:
             self._matcher.reset()
         self._cuts_seen = self._refiner.cuts
 
+    def _plate_light(self, plate: Pixels, radius_px: float) -> Pixels:
+        key = (self.plate.key, plate.shape)
+        if self._light is None or self._light[0] != key:
+            self._light = (key, wrap_light(plate, radius_px))
+        return self._light[1]
+
     def _plate_pixels(self, frame: Frame, size: Size, alpha: Alpha8) -> Pixels:
         if isinstance(self.plate, BlurPlate):
             # The room blurred without the person in it: else they would glow around themselves.
@@ -145,6 +153,6 @@ class FrameProcessor:
         pixels, plate, placed_alpha = _placed(matched, alpha, self.look.placement, size, plate)
         if self.look.light_wrap > 0:
             radius_px = LIGHT_WRAP_RADIUS * plate.shape[0]
-            light = wrap_light(plate, radius_px)
+            light = self._plate_light(plate, radius_px)
             pixels = light_wrap(pixels, placed_alpha, light, strength=self.look.light_wrap, radius_px=radius_px)
         return blend(pixels, plate, placed_alpha)

@@ -60,9 +60,7 @@ class Score:
         ]
 
 
-def run_training(
-    job: TrainingJob, *, report: Callable[[Progress], None], notice: Callable[[str], None]
-) -> list[Score]:
+def run_training(job: TrainingJob, *, report: Callable[[Progress], None], notice: Callable[[str], None]) -> list[Score]:
     """Train or go on, then compare on the val and test splits; writes `scores.json` beside the weights.
 
     NothingUsableError, WeightsError, TrainingError, OSError as the parts raise them.
@@ -90,9 +88,7 @@ def start_trainer(job: TrainingJob, notice: Callable[[str], None]) -> Trainer:
         trainer.resume(checkpoint)
         notice(f"going on at step {trainer.step}")
     elif job.init is not None:
-        trainer.start_from(
-            {head: load_network(job.init / f"{head}.safetensors") for head in job.settings.heads}
-        )
+        trainer.start_from({head: load_network(job.init / f"{head}.safetensors") for head in job.settings.heads})
     elif job.backbone is not None:
         first = trainer.networks[job.settings.heads[0]]
         assert isinstance(first, S2CRNet)  # noqa: S101  (narrowing for the type checker)
@@ -118,8 +114,6 @@ def _network_fmse(network: S2CRNet, evaluation: EvalSet) -> npt.NDArray[np.float
     return per_picture_fmse(network_outputs(network, evaluation), evaluation)
 
 
-def _score(
-    split: str, method: str, errors: npt.NDArray[np.float64], untouched: npt.NDArray[np.float64]
-) -> Score:
+def _score(split: str, method: str, errors: npt.NDArray[np.float64], untouched: npt.NDArray[np.float64]) -> Score:
     worse = float((errors > untouched + 1.0).mean())
     return Score(split, method, float(errors.mean()), float(np.median(errors)), worse)

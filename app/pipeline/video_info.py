@@ -124,9 +124,7 @@ def _known(frame_code: int, stream_code: int) -> int:
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """Read how the stored picture becomes upright."""
-    matrix = next(
-        (m for m in cast("Iterable[SideData]", frame.side_data) if m.type.name == "DISPLAYMATRIX"), None
-    )
+    matrix = next((m for m in cast("Iterable[SideData]", frame.side_data) if m.type.name == "DISPLAYMATRIX"), None)
     return Orientation() if matrix is None else orientation_from_matrix(bytes(matrix))
 
 

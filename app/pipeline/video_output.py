@@ -66,18 +66,14 @@ class PendingFile:
         name = self.final.name
         kept = f"An earlier “{name}” is unchanged." if self.final.exists() else "No partial file was left."
         if code in _FULL:
-            return _output_error(
-                f"The disk is full: “{name}” could not be finished.", f"Free some space. {kept}"
-            )
+            return _output_error(f"The disk is full: “{name}” could not be finished.", f"Free some space. {kept}")
         # FFmpeg says -1, the number of EPERM, for some faults of its own: believe it only before writing.
         if code in _FORBIDDEN or (code == errno.EPERM and not self.part.exists()):
             return _output_error(
                 f"“{name}” may not be written in “{self.final.parent}”.", f"Choose another folder. {kept}"
             )
         detail = os.strerror(code) if isinstance(code, int) and 0 < code < 1000 else type(cause).__name__
-        return _output_error(
-            f"Writing “{name}” failed ({detail}).", f"Choose another folder or format. {kept}"
-        )
+        return _output_error(f"Writing “{name}” failed ({detail}).", f"Choose another folder or format. {kept}")
 
     def _link_into_place(self) -> None:
         """Like a rename that fails where one exists, so a file made meanwhile is not lost."""
@@ -94,9 +90,7 @@ class PendingFile:
             self.part.unlink()
 
     def _exists(self) -> UserError:
-        return _output_error(
-            f"“{self.final.name}” exists already.", "Choose another name or allow overwriting."
-        )
+        return _output_error(f"“{self.final.name}” exists already.", "Choose another name or allow overwriting.")
 
 
 def is_disk_error(error: BaseException) -> bool:

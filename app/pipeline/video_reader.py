@@ -133,9 +133,7 @@ class VideoReader:
             except (av.FFmpegError, MemoryError):
                 self.damaged_frames += 1
             else:
-                yield Frame(
-                    pixels=pixels, pts=self._pts(frame), time_base=self.info.time_base, index=self._index
-                )
+                yield Frame(pixels=pixels, pts=self._pts(frame), time_base=self.info.time_base, index=self._index)
             self._index += 1
 
     def _upright(self, frame: av.VideoFrame) -> Pixels:

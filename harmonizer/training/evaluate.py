@@ -42,8 +42,7 @@ def build_eval_set(data: Pictures, *, seed: int, limit: int | None = None) -> Ev
     regions = random_regions(count, side_px, generator=generator)
     masks = torch.where(data.has_mask[:count].view(-1, 1, 1, 1), (data.masks[:count] > 127).float(), regions)
     parts = [
-        _recoloured(data.images[i : i + _CHUNK], masks[i : i + _CHUNK], generator)
-        for i in range(0, count, _CHUNK)
+        _recoloured(data.images[i : i + _CHUNK], masks[i : i + _CHUNK], generator) for i in range(0, count, _CHUNK)
     ]
     labels = torch.nn.functional.one_hot(data.labels[:count], 5).float()
     return EvalSet(torch.cat(parts), data.images[:count], masks, labels)

@@ -121,9 +121,7 @@ class Trainer:
             embedded = first.embed(both)  # type: ignore[operator]
         foreground, background = embedded.float().chunk(2)
         label = batch.label if use_class else None
-        losses = [
-            self._head_loss(net, foreground, background, label, batch) for net in self.networks.values()
-        ]
+        losses = [self._head_loss(net, foreground, background, label, batch) for net in self.networks.values()]
         return torch.stack(losses).mean()
 
     def _head_loss(
@@ -205,11 +203,7 @@ def run(
         due = trainer.step % settings.save_every_steps == 0 or trainer.step == settings.steps
         scores = _checkpoint(trainer, validation, folder, smoothed) if due else {}
         per_step = (time.monotonic() - started) / (trainer.step - first)
-        report(
-            Progress(
-                trainer.step, settings.steps, smoothed, per_step * (settings.steps - trainer.step), scores
-            )
-        )
+        report(Progress(trainer.step, settings.steps, smoothed, per_step * (settings.steps - trainer.step), scores))
 
 
 def _checkpoint(trainer: Trainer, validation: EvalSet, folder: Path, loss: float) -> dict[str, float]:

@@ -109,9 +109,7 @@ def jitter_mask(mask: Tensor, *, generator: torch.Generator) -> Tensor:
     return torch.where((draw >= 0.3) & (draw < 0.6), soft, out)
 
 
-def _crop_pictures(
-    data: Pictures, pick: Tensor, side_px: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def _crop_pictures(data: Pictures, pick: Tensor, side_px: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Cropped linear pictures and masks, with regions drawn where none is given or by chance."""
     stacked = torch.cat((data.images[pick], data.masks[pick]), dim=1).float() / 255.0
     cropped = sample(stacked, random_crop(len(pick), generator=generator), side_px)

@@ -140,7 +140,7 @@ def test_nobody_in_the_picture_gives_the_plate_alone(run_json, empty_room_clip, 
     code, result = run_json("render", empty_room_clip, "--plate", GREEN, "-o", out)
     assert code == 0
     assert result["frames_without_person"] == result["frames"] == 6
-    assert any("nobody" in n for n in result["notices"])
+    assert any("Nobody" in n for n in result["notices"])
     assert all(is_plate(pixels).mean() > 0.99 for pixels in decoded(out))
 
 

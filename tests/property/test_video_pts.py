@@ -38,9 +38,7 @@ def test_increasing_times_are_left_alone(raw: list[int], step: int) -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(2, 5000), st.integers(2, 20), st.integers(1, 18))
-def test_one_repeated_time_does_not_move_the_frames_after_it(
-    start: int, step: int, count: int, repeated: int
-) -> None:
+def test_one_repeated_time_does_not_move_the_frames_after_it(start: int, step: int, count: int, repeated: int) -> None:
     clean = [start + step * i for i in range(count)]
     at = min(repeated, count - 1)
     raw = [*clean[: at + 1], clean[at], *clean[at + 1 :]]
@@ -79,9 +77,7 @@ def test_absurd_rates_are_no_rates() -> None:
     st.lists(st.integers(1, 200), min_size=1, max_size=15),
     st.integers(0, 500),
 )
-def test_any_times_written_are_the_times_read(
-    time_base: Fraction, suffix: str, gaps: list[int], start: int
-) -> None:
+def test_any_times_written_are_the_times_read(time_base: Fraction, suffix: str, gaps: list[int], start: int) -> None:
     pts = [start + sum(gaps[:i]) for i in range(len(gaps))]
     picture = np.zeros((16, 16, 3), np.uint8)
     with tempfile.TemporaryDirectory() as folder:

@@ -71,9 +71,7 @@ def test_nothing_usable_is_an_error_that_names_a_reason(tmp_path):
 
 def test_split_is_by_name_alone_and_keeps_near_duplicates_together(pictures):
     doubled = pictures.subset([0, 0, 1, 1, 2, 2, 3, 3])
-    renamed = type(doubled)(
-        **{**vars(doubled), "names": tuple(f"copy{i}/{n}" for i, n in enumerate(doubled.names))}
-    )
+    renamed = type(doubled)(**{**vars(doubled), "names": tuple(f"copy{i}/{n}" for i, n in enumerate(doubled.names))})
     parts = split_pictures(renamed)
     for part in parts.values():
         scenes = [n.split("/")[-1] for n in part.names]

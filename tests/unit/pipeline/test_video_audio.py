@@ -72,9 +72,7 @@ def test_raw_pcm_keeps_its_samples(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("start_s", [0.0, 0.25])
 @pytest.mark.parametrize("start_pts", [0, 7])
 def test_mp4_keeps_every_time_of_sound_and_picture(tmp_path: Path, start_pts: int, start_s: float) -> None:
-    source = write_clip(
-        tmp_path / "in.mp4", frames=30, audio="aac", start_pts=start_pts, audio_start_s=start_s
-    )
+    source = write_clip(tmp_path / "in.mp4", frames=30, audio="aac", start_pts=start_pts, audio_start_s=start_s)
     copy(source, tmp_path / "out.mp4")
     before, after = audio_packets(source), audio_packets(tmp_path / "out.mp4")
     assert [p.pts_s for p in after] == [p.pts_s for p in before]

@@ -106,9 +106,7 @@ def test_full_range_yuvj_is_not_stretched_again() -> None:
         rows = np.zeros((plane.height, plane.line_size), np.uint8)
         rows[:, : plane.width] = samples
         plane.update(rows.tobytes())
-    tags = resolve_tags(
-        matrix=UNSPECIFIED, color_range=0, primaries=2, trc=2, pix_fmt="yuvj420p", height_px=480
-    )
+    tags = resolve_tags(matrix=UNSPECIFIED, color_range=0, primaries=2, trc=2, pix_fmt="yuvj420p", height_px=480)
     assert tags is not None
     error = RgbConverter(tags)(frame) - exact_rgb(enlarged(planes, (2, 2)), 8, BT601, True)
     assert np.abs(error[middle]).max() < 0.75
@@ -151,10 +149,7 @@ def test_untagged_video_is_guessed_by_its_height(tmp_path: Path, height: int, ma
 
 def test_an_undecodable_matrix_is_named_as_such() -> None:
     ycgco = 8
-    assert (
-        resolve_tags(matrix=ycgco, color_range=1, primaries=1, trc=1, pix_fmt="yuv420p", height_px=720)
-        is None
-    )
+    assert resolve_tags(matrix=ycgco, color_range=1, primaries=1, trc=1, pix_fmt="yuv420p", height_px=720) is None
 
 
 def test_limited_white_and_black_come_out_as_white_and_black() -> None:
@@ -172,9 +167,7 @@ def color_bars(width: int, height: int) -> Pixels:
 
 
 @pytest.mark.parametrize(("suffix", "worst"), [(".mp4", 3), (".mov", 3), (".mkv", 3), (".webm", 5)])
-def test_colour_bars_survive_writing_and_reading_and_are_tagged_bt709(
-    tmp_path: Path, suffix: str, worst: int
-) -> None:
+def test_colour_bars_survive_writing_and_reading_and_are_tagged_bt709(tmp_path: Path, suffix: str, worst: int) -> None:
     bars = color_bars(384, 64)
     path = tmp_path / f"bars{suffix}"
     with VideoWriter(path, width=384, height=64, time_base=Fraction(1, 25), average_rate=None) as writer:

@@ -292,9 +292,7 @@ def test_a_file_cut_short_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
     def noise(width: int, height: int, index: int) -> Pixels:
         return np.random.default_rng(index).integers(0, 256, (height, width, 3), np.uint8)
 
-    clip = write_clip(
-        tmp_path / "cut.mp4", frames=60, draw=noise, container_options={"movflags": "+faststart"}
-    )
+    clip = write_clip(tmp_path / "cut.mp4", frames=60, draw=noise, container_options={"movflags": "+faststart"})
     with VideoReader(truncate(clip, 0.5)) as reader:
         count = len(list(reader))
         assert reader.cut_short

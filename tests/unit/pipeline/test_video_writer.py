@@ -76,9 +76,7 @@ BASES = [
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov"])
 @pytest.mark.parametrize("time_base", BASES, ids=str)
-def test_variable_times_and_the_start_offset_come_out_exactly(
-    tmp_path: Path, time_base: Fraction, suffix: str
-) -> None:
+def test_variable_times_and_the_start_offset_come_out_exactly(tmp_path: Path, time_base: Fraction, suffix: str) -> None:
     step = max(1, round(1 / (30 * time_base)))
     pts = [step * k for k in (7, 8, 11, 12, 13, 40, 41, 42, 43, 77)]
     path = tmp_path / f"out{suffix}"
@@ -217,9 +215,7 @@ def test_a_folder_that_may_not_be_written() -> None:
         (".mp4", EncodeSettings(codec="libx264", pix_fmt="rgb24")),
     ],
 )
-def test_a_codec_the_container_or_encoder_can_not_do(
-    tmp_path: Path, suffix: str, settings: EncodeSettings
-) -> None:
+def test_a_codec_the_container_or_encoder_can_not_do(tmp_path: Path, suffix: str, settings: EncodeSettings) -> None:
     assert "can't hold" in str(refusal(tmp_path / f"out{suffix}", settings=settings))
 
 

@@ -14,7 +14,7 @@ from app.pipeline.given_matte import ChromaKeySegmenter, GivenMatte
 from app.pipeline.model_files import ModelName
 from app.pipeline.segmentation import LiteRtSelfieSegmenter, MediaPipeSelfieSegmenter, Segmenter
 
-LANDSCAPE_FROM_ASPECT: Final = 1.2
+LANDSCAPE_FROM_ASPECT: Final = 1.4
 """The landscape model (16:9 input) is taken from this width / height on; narrower frames get the square one."""
 
 

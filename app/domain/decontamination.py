@@ -1,0 +1,104 @@
+"""Foreground colours at the edge, without the old background in them.
+
+Where alpha is between 0 and 1 a camera's pixel is a mixture: I = alpha F + (1 - alpha) B. Shown over a new
+plate it carries a rim of the old room. F is estimated by blur fusion: Forte and Pitie, "Approximate Fast
+Foreground Colour Estimation" (ICIP 2021, arXiv 2006.14970), two rounds. Ours: the averages are taken at one
+value a cell and weighted by alpha squared, and only the last step is made at every pixel, of the edge's
+cells.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from app.domain.cells import (
+    CellSet,
+    cells_where,
+    gather,
+    grid_for,
+    in_runs,
+    interpolate,
+    scatter,
+    shrink,
+    whole_cells,
+    window_where,
+)
+from app.domain.frame import Alpha, Alpha8, Pixels
+from app.domain.guided import box_mean
+
+Floats = npt.NDArray[np.float32]
+
+ROUND_CELLS = (3, 1)
+"""Radius of each round's averages. Colour error at the rim on the tuning people, true alpha given: 25.4
+levels untouched, 6.7 with (3, 1), 7.0 with (5, 1), 8.7 with (5, 2); squared weights take off another 0.4."""
+
+_REACH = sum(ROUND_CELLS) + 1
+
+_TINY = np.float32(1e-4)
+
+
+def decontaminate(pixels: Pixels, alpha8: Alpha8) -> Pixels:
+    """The picture with straight foreground colours wherever 0 < alpha < 255.
+
+    pixels (H, W, 3) and alpha8 (H, W) uint8 -> (H, W, 3) uint8. Where alpha is 255 nothing changes; where it
+    is 0 the colours mean nothing. Returns `pixels` itself when there is no edge, else a new array.
+    ValueError when the sizes differ.
+    """
+    if pixels.shape[:2] != alpha8.shape:
+        raise ValueError(f"picture is {pixels.shape[:2]}, its alpha {alpha8.shape}")
+    height, width = alpha8.shape
+    grid = grid_for(width, height)
+    whole_pixels, whole_alpha = whole_cells(pixels, grid), whole_cells(alpha8, grid)
+    coverage = shrink(whole_alpha, grid.size, every_pixel=True)
+    mixed = (coverage > 0) & (coverage < 255)
+    window = window_where(mixed, _REACH)
+    if window is None:
+        return pixels
+    picture = shrink(whole_pixels, grid.size)[window]
+    colours = _colours(picture, coverage[window] * np.float32(1 / 255))
+    result = whole_pixels.copy()
+    for edge in in_runs(cells_where(mixed)):
+        inside = CellSet(edge.rows - window[0].start, edge.columns - window[1].start)
+        averages = interpolate(colours, grid.cell_px, inside)
+        fixed = _blend_out(gather(whole_pixels, grid, edge), gather(whole_alpha, grid, edge), averages)
+        scatter(result, grid, edge, fixed)
+    return np.ascontiguousarray(result[:height, :width])
+
+
+def _colours(picture: Pixels, alpha: Alpha) -> Floats:
+    """Average foreground and background around each cell: (h, w, 3) and (h, w) -> (h, w, 6) float32, 0..255.
+
+    By planes (3, h, w): numpy takes ten times as long over (h, w, 1) x (h, w, 3).
+    """
+    planes = np.stack(cv2.split(picture)).astype(np.float32)
+    rest = 1 - alpha
+    foreground, background = _averages(planes, planes, alpha, ROUND_CELLS[0])
+    residual = planes - alpha * foreground - rest * background
+    foreground = np.clip(foreground + alpha * residual, 0, 255)
+    background = np.clip(background + rest * residual, 0, 255)
+    averages = _averages(foreground, background, alpha, ROUND_CELLS[1])
+    return np.asarray(cv2.merge([plane for colour in averages for plane in colour]), np.float32)
+
+
+def _averages(foreground: Floats, background: Floats, alpha: Alpha, radius: int) -> tuple[Floats, Floats]:
+    rest = 1 - alpha
+    return _weighted_mean(foreground, alpha * alpha, radius), _weighted_mean(background, rest * rest, radius)
+
+
+def _weighted_mean(planes: Floats, weight: Alpha, radius: int) -> Floats:
+    scale = 1 / (box_mean(weight, radius) + _TINY)
+    return np.stack([box_mean(plane, radius) for plane in planes * weight]) * scale
+
+
+def _blend_out(pixels: Pixels, alpha8: Alpha8, colours: Floats) -> Pixels:
+    """Take the background out of (n, q, 3) pixels with (n, q) alpha, given (n, 6, q) average colours."""
+    alpha = (alpha8 * np.float32(1 / 255))[:, None, :]
+    mixture = pixels.swapaxes(1, 2).astype(np.float32, order="C")
+    near_foreground, near_background = colours[:, :3], colours[:, 3:]
+    mixture -= near_background
+    mixture += alpha * (near_background - near_foreground)
+    mixture *= alpha
+    mixture += near_foreground + np.float32(0.5)
+    return np.clip(mixture, 0, 255, out=mixture).astype(np.uint8).swapaxes(1, 2)

@@ -1,0 +1,221 @@
+"""Mattes that are given instead of guessed: a file of the user's, or a chroma key."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Protocol
+
+import cv2
+import numpy as np
+
+from app.domain.alpha import from_u8
+from app.domain.chroma_key import Rgb, key_alpha, screen_colour
+from app.domain.errors import UserError
+from app.domain.frame import Alpha, Alpha8, Frame
+from app.pipeline.images import load_mask
+from app.pipeline.video_reader import VideoReader
+
+log = logging.getLogger(__name__)
+
+Notice = Callable[[str], None]
+
+IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+
+SAME_TIME_S: Final = 0.002
+"""Containers round times to their own ticks, Matroska to 1 ms: a matte this much late is still this
+frame's."""
+
+MAX_ASPECT_ERROR: Final = 0.02
+
+
+class _Source(Protocol):
+    """Mattes in order; asked for by index and by time since the start, both growing."""
+
+    @property
+    def ran_out(self) -> bool:
+        """Whether the last matte was held for a frame it wasn't made for."""
+
+    def matte_for(self, frame: Frame, size: tuple[int, int]) -> tuple[Alpha8, tuple[str, ...]]:
+        """The matte (any size) for a frame, and what should be said about it."""
+
+    def rewind(self) -> None:
+        """Start over."""
+
+    def close(self) -> None:
+        """Release files."""
+
+
+class GivenMatte:
+    """The user's own matte: a video, a folder of numbered pictures, or one picture for all frames.
+
+    White is foreground. A video is matched by time: the last picture not later than the frame, clip and
+    matte both counted from their own first picture (from the file's own zero when the clip is joined
+    midway). A folder is matched by frame index, names sorted by their numbers. When mattes run out the last
+    one is held: `held_frames`, and one notice. Another size is resized, with a notice; UserError (BAD_INPUT)
+    when the shape is more than 2 % off, or the file can't be read.
+    """
+
+    coarse = False
+
+    def __init__(self, path: Path, *, on_notice: Notice = log.warning) -> None:
+        self.name = f"given matte {path.name}"
+        self.held_frames = 0
+        self._source = _source(path)
+        self._on_notice = on_notice
+        self._said: set[str] = set()
+
+    def segment(self, frame: Frame) -> Alpha:
+        """The frame's own matte, (H, W) float32 at the frame's size."""
+        alpha8, notes = self._source.matte_for(frame, frame.size)
+        for note in notes:
+            self._say(note)
+        if self._source.ran_out:
+            self.held_frames += 1
+            self._say("The matte ends before the clip: its last picture is held.")
+        return from_u8(alpha8)
+
+    def reset(self) -> None:
+        """Start the matte over."""
+        self._source.rewind()
+
+    def close(self) -> None:
+        """Close the matte's file."""
+        self._source.close()
+
+    def _say(self, note: str) -> None:
+        if note not in self._said:
+            self._said.add(note)
+            self._on_notice(note)
+
+
+class ChromaKeySegmenter:
+    """A green or blue screen. key: its colour, None to take it from the first frame's border.
+
+    clear, solid: CbCr distances, in 8-bit steps, up to which all is screen and from which all is foreground.
+    """
+
+    coarse = False
+    name = "chroma key"
+
+    def __init__(self, key: Rgb | None = None, *, clear: float = 20.0, solid: float = 45.0) -> None:
+        self.key = key
+        self._given_key = key
+        self._clear, self._solid = clear, solid
+
+    def segment(self, frame: Frame) -> Alpha:
+        """Coverage, (H, W) float32 at the frame's size."""
+        if self.key is None:
+            self.key = screen_colour(frame.pixels)
+        return key_alpha(frame.pixels, self.key, clear=self._clear, solid=self._solid)
+
+    def reset(self) -> None:
+        """Take the key from the next frame again, unless it was given."""
+        self.key = self._given_key
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+
+class _Pictures:
+    """One picture for all frames, or one for each index."""
+
+    def __init__(self, paths: list[Path], *, for_all: bool) -> None:
+        self._paths = paths
+        self._for_all = for_all
+        self._loaded: tuple[int, tuple[int, int], Alpha8] | None = None
+        self.ran_out = False
+
+    def matte_for(self, frame: Frame, size: tuple[int, int]) -> tuple[Alpha8, tuple[str, ...]]:
+        """See `_Source.matte_for`; the last picture read is kept."""
+        index = min(frame.index, len(self._paths) - 1)
+        self.ran_out = frame.index > index and not self._for_all
+        if self._loaded is not None and self._loaded[:2] == (index, size):
+            return self._loaded[2], ()
+        mask = load_mask(self._paths[index], size)
+        self._loaded = index, size, mask.alpha
+        return mask.alpha, mask.notes
+
+    def rewind(self) -> None:
+        """Indices come with the frames."""
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+class _Film:
+    """A matte video, read forward as the clip's time goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.ran_out = False
+        self._last_s = float("-inf")
+        self._ahead_s: float | None = None
+        self._reader = VideoReader(path)
+        self._now, self._next = self._first_two()
+        self._spacing_s = self._next.time_s - self._now.time_s if self._next else float("inf")
+
+    def matte_for(self, frame: Frame, size: tuple[int, int]) -> tuple[Alpha8, tuple[str, ...]]:
+        """See `_Source.matte_for`."""
+        if frame.time_s < self._last_s:
+            self.rewind()
+        self._last_s = frame.time_s
+        if self._ahead_s is None:
+            self._ahead_s = self._now.time_s - frame.time_s if frame.index == 0 else 0.0
+        wanted_s = frame.time_s + self._ahead_s + SAME_TIME_S
+        while self._next is not None and self._next.time_s <= wanted_s:
+            self._now, self._next = self._next, next(self._reader, None)
+        self.ran_out = self._next is None and wanted_s > self._now.time_s + self._spacing_s
+        return self._alpha(self._now, size)
+
+    def rewind(self) -> None:
+        """Open the file again: seeking backward is for players."""
+        self.close()
+        self._last_s = float("-inf")
+        self._ahead_s = None
+        self._reader = VideoReader(self._path)
+        self._now, self._next = self._first_two()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+
+    def _first_two(self) -> tuple[Frame, Frame | None]:
+        return next(self._reader), next(self._reader, None)
+
+    def _alpha(self, matte: Frame, size: tuple[int, int]) -> tuple[Alpha8, tuple[str, ...]]:
+        alpha = np.asarray(cv2.cvtColor(matte.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+        if matte.size == size:
+            return alpha, ()
+        width, height = matte.size
+        if abs(width * size[1] - height * size[0]) > max(MAX_ASPECT_ERROR * height * size[0], width, size[1]):
+            raise UserError(
+                f"The matte '{self._path}' is {width} x {height}, the clip {size[0]} x {size[1]}: "
+                "their shapes differ by more than 2 %.",
+                "Give the matte that was made for this clip.",
+            )
+        note = f"The matte was resized from {width} x {height} to {size[0]} x {size[1]}."
+        how = cv2.INTER_AREA if width > size[0] or height > size[1] else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(alpha, size, interpolation=how), np.uint8), (note,)
+
+
+def _source(path: Path) -> _Source:
+    if path.is_dir():
+        pictures = sorted(
+            (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")),
+            key=_by_number,
+        )
+        if not pictures:
+            raise UserError(f"The matte folder '{path}' holds no pictures.", "Put one PNG per frame into it.")
+        return _Pictures(pictures, for_all=False)
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return _Pictures([path], for_all=True)
+    return _Film(path)
+
+
+def _by_number(path: Path) -> list[tuple[int, int | str]]:
+    """Sort key that puts frame_9 before frame_10."""
+    parts = re.split(r"(\d+)", path.name.lower())
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in parts if part]

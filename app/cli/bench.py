@@ -32,9 +32,11 @@ def machine() -> dict[str, Any]:
 
 def _render(args: argparse.Namespace, console: Console) -> ExitCode:
     from app.pipeline.render_bench import bench_render
+    from app.pipeline.threads import share_cores
 
     if not args.clip:
         raise UserError("bench render needs --clip FILE.", code=ExitCode.USAGE)
+    share_cores()
     report = bench_render(Path(args.clip), args.plate, frames=args.frames, notice=console.notice)
     if console.is_json:
         console.result(report | machine())

@@ -19,6 +19,7 @@ from app.pipeline.demo_source import demo_frames
 from app.pipeline.render import RenderOutputs, Timing, render_video
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
 from app.pipeline.stages import FrameProcessor, Rendered
+from app.pipeline.threads import share_cores
 
 SIZE = (1280, 720)
 RATE = Fraction(25)
@@ -31,6 +32,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     sheet = output.with_name(f"{output.stem}-sheet.png")
     check_output(output)
     look = look_from(args)
+    share_cores()
     matcher = matcher_from(args, look)
     segmenting = closing(open_segmenter(SegmenterChoice(), SIZE, on_notice=console.notice))
     with PlateReel(DEMO_PLATES, seconds=args.seconds) as reel, segmenting as segmenter:

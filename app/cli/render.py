@@ -17,6 +17,7 @@ from app.pipeline.plates import open_plate
 from app.pipeline.render import RenderOutputs, RenderResult, Timing, render_video
 from app.pipeline.render_notices import notices_of
 from app.pipeline.stages import FrameProcessor, Rendered
+from app.pipeline.threads import share_cores
 from app.pipeline.video_reader import VideoReader
 
 
@@ -25,6 +26,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     clip, outputs = Path(args.clip), _outputs(args)
     _check_outputs(args, outputs)
     look = look_from(args)
+    share_cores()
     with ExitStack() as stack:
         reader = stack.enter_context(VideoReader(clip, max_frames=args.frames))
         plate = stack.enter_context(open_plate(args.plate, fit=args.fit))

@@ -15,8 +15,8 @@ from app.domain.frame import Frame, Pixels
 from app.pipeline.plates import Plate, open_plate
 from app.pipeline.stages import Rendered
 
-DEMO_PLATES: Final = ("sunset", "night-street", "forest", "studio")
-"""Warm, dark, green and neutral: the four that ask most different things of the match."""
+DEMO_PLATES: Final = ("library", "mountains", "studio", "sunset")
+"""Lamp light, snow light, a dim wall and an evening sky: four lights the match is asked for."""
 
 _LINE_PX: Final = 3
 _MARGIN_PX: Final = 18

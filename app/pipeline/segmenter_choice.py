@@ -13,6 +13,7 @@ from app.domain.errors import ExitCode, UserError
 from app.pipeline.given_matte import ChromaKeySegmenter, GivenMatte
 from app.pipeline.model_files import ModelName
 from app.pipeline.segmentation import LiteRtSelfieSegmenter, MediaPipeSelfieSegmenter, Segmenter
+from app.pipeline.threads import stage_threads
 
 LANDSCAPE_FROM_ASPECT: Final = 1.4
 """The landscape model (16:9 input) is taken from this width / height on; narrower frames get the square one."""
@@ -39,8 +40,10 @@ def open_segmenter(choice: SegmenterChoice, size: Size, *, on_notice: Callable[[
         return GivenMatte(choice.mask, on_notice=on_notice)
     if choice.key_color is not None:
         return ChromaKeySegmenter(None if choice.key_color == "auto" else parse_color(choice.key_color))
-    engine = MediaPipeSelfieSegmenter if choice.engine == "mediapipe" else LiteRtSelfieSegmenter
-    return engine(model_for(choice.model, size), on_notice=on_notice)
+    model = model_for(choice.model, size)
+    if choice.engine == "mediapipe":
+        return MediaPipeSelfieSegmenter(model, on_notice=on_notice)
+    return LiteRtSelfieSegmenter(model, threads=stage_threads(), on_notice=on_notice)
 
 
 def model_for(model: Literal["auto", "landscape", "square"], size: Size) -> ModelName:

@@ -14,6 +14,7 @@ from app.pipeline.render import RenderOutputs, Timing, render_video
 from app.pipeline.render_notices import notices_of
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
 from app.pipeline.stages import FrameProcessor
+from app.pipeline.threads import share_cores
 from app.pipeline.video_reader import VideoReader
 from app.ui.choices import Choices, ClipInfo, RenderReport
 from app.ui.clips import sample_frames
@@ -34,6 +35,7 @@ def render_clip(clip: ClipInfo, choices: Choices, output: Path, *, report: Calla
         report(done)
 
     report(0)
+    share_cores()
     look = look_of(choices)
     matcher = Matcher(load_engine(), look.match) if look.match else None
     segmenter = open_segmenter(SegmenterChoice(), clip.size, on_notice=notices.append)

@@ -111,7 +111,7 @@ def skip_reasons(path):
 
 def test_skips_are_only_for_shared_material_devices_and_platforms():
     """A skip nobody counts rots: each names its reason, and there are few kinds."""
-    allowed = ("shared", "mediapipe", "Xvfb", "root", "tmpfs", "symlink", "platform", "Linux", "Windows")
+    allowed = ("shared", "mediapipe", "Xvfb", "root", "tmpfs", "symlink", "Pillow", "platform", "Linux", "Windows")
     for path in sorted((ROOT / "tests").rglob("*.py")):
         for reason in skip_reasons(path):
             assert any(word in reason for word in allowed), f"{path.name}: {reason}"

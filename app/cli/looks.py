@@ -47,6 +47,8 @@ def semantic_class(name: str) -> SemanticClass | None:
 
 def _matte_settings(args: argparse.Namespace) -> MatteSettings:
     settings = MatteSettings(refine_edges=not getattr(args, "no_refine", False))
+    low, high = getattr(args, "threshold", None) or (settings.low, settings.high)
+    settings = replace(settings, low=low, high=high)
     given = {"grow_px": getattr(args, "grow", None), "feather_px": getattr(args, "feather", None)}
     return replace(settings, **{name: value for name, value in given.items() if value is not None})
 

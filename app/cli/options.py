@@ -41,6 +41,17 @@ def size(text: str) -> tuple[int, int]:
     return width, height
 
 
+def levels(text: str) -> tuple[float, float]:
+    """`LOW,HIGH` with 0 <= LOW < HIGH <= 1."""
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a pair such as 0.2,0.8") from None
+    if not 0.0 <= low < high <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text}: 0 <= LOW < HIGH <= 1")
+    return low, high
+
+
 def offset(text: str) -> tuple[float, float]:
     """`X,Y` as shares of the output's width and height."""
     try:
@@ -87,6 +98,9 @@ def add_matte(parser: argparse.ArgumentParser) -> None:
         help="selfie model (auto: by shape)",
     )
     group.add_argument("--engine", choices=("litert", "mediapipe"), default="litert", help="what runs it")
+    group.add_argument(
+        "--threshold", type=levels, metavar="LOW,HIGH", help="coverage that counts as none and as all (0.2,0.8)"
+    )
     group.add_argument("--grow", type=float, default=None, metavar="PX", help="grow (or shrink, < 0) the matte")
     group.add_argument("--feather", type=float, default=None, metavar="PX", help="soften the matte's edge")
     group.add_argument("--no-refine", action="store_true", help="plain up-scaling of the model's matte")

@@ -144,6 +144,16 @@ def test_nobody_in_the_picture_gives_the_plate_alone(run_json, empty_room_clip, 
     assert all(is_plate(pixels).mean() > 0.99 for pixels in decoded(out))
 
 
+def test_threshold_decides_how_much_of_the_guess_counts(run, person_clip, tmp_path):
+    plates = []
+    for name, threshold in (("tight", "0.8,0.95"), ("loose", "0.02,0.1")):
+        out = tmp_path / f"{name}.mkv"
+        options = ("--threshold", threshold, "--no-match", "--frames", 2)
+        assert run("render", person_clip, "--plate", GREEN, "-o", out, *options)[0] == 0
+        plates.append(is_plate(decoded(out)[1]).sum())
+    assert plates[0] > plates[1] + 200
+
+
 def test_output_size_and_placement(run, person_clip, tmp_path):
     out = tmp_path / "out.mp4"
     arguments = (

@@ -35,6 +35,10 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
                 ticker.tick(f"loss {progress.loss:.3f}")
 
             rows = run_training(job, report=report, notice=console.notice)
+    except KeyboardInterrupt:
+        raise UserError(
+            "Training was interrupted.", "The same command goes on at its last checkpoint.", code=ExitCode.INTERRUPTED
+        ) from None
     except (TrainingError, WeightsError, NothingUsableError) as error:
         code = ExitCode.FAILED if isinstance(error, TrainingError) else ExitCode.BAD_INPUT
         raise UserError(f"Training stopped: {error}.", "The last good checkpoint is kept.", code=code) from error

@@ -284,8 +284,12 @@ def test_errors_are_one_json_object_when_asked(run_json, tmp_path):
     assert "no.mp4" in result["error"]
 
 
+# A job started in the background inherits an ignored SIGINT, and so would the child: a terminal's does not.
+AS_IN_A_TERMINAL = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
+
+
 def child(*argv, preamble=""):
-    code = f"import sys\n{preamble}\nfrom app.cli import main\nsys.exit(main(sys.argv[1:]))"
+    code = f"import sys\n{AS_IN_A_TERMINAL}\n{preamble}\nfrom app.cli import main\nsys.exit(main(sys.argv[1:]))"
     return [sys.executable, "-c", code, *map(str, argv)]
 
 

@@ -104,7 +104,9 @@ def test_offscreen_needs_no_display(monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_closes_the_window_and_ends_with_its_code(number):
     code = (
-        "import os, sys\n"
+        "import os, signal, sys\n"
+        # A job started in the background inherits an ignored SIGINT, and so would this child.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from PyQt6.QtCore import QTimer\n"
         "from app.cli import main\n"
         "from app.ui.main_window import MainWindow\n"

@@ -28,7 +28,7 @@ from harmonizer.curves import (
     lut8,
 )
 from harmonizer.network import S2CRNet, SemanticClass, one_hot
-from harmonizer.weights import WeightsError, load_network, load_shipped
+from harmonizer.weights import WeightsError, load_network, load_shipped, read_manifest
 
 Pixels = npt.NDArray[np.uint8]
 Alpha8 = npt.NDArray[np.uint8]
@@ -82,8 +82,8 @@ class Harmonizer:
         path = Path(which) if which is not None else None
         if path is not None and (path.suffix == ".safetensors" or isinstance(which, Path)):
             return cls(load_network(path), device=device, name=path.stem)
-        network = load_shipped(str(which) if which is not None else None)
-        return cls(network, device=device, name=str(which) if which is not None else "default")
+        name = str(which) if which is not None else read_manifest()[1]
+        return cls(load_shipped(name), device=device, name=name)
 
     @property
     def thumbnail_px(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -36,6 +36,11 @@ class Console:
         self.notices.append(text)
         if not self._quiet:
             self._errors.print(f"note: {text}", markup=False)
+
+    def tell(self, texts: Iterable[str]) -> None:
+        """Several notices."""
+        for text in texts:
+            self.notice(text)
 
     def error(self, message: str, hint: str = "", *, code: ExitCode) -> None:
         """The one sentence, and what to do."""

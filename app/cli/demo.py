@@ -60,7 +60,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
                 "fps": round(result.fps, 2),
                 "stages_ms": result.stages_ms,
                 "peak_rss_mb": result.peak_rss_mb,
-                "match": match_summary(matcher),
+                "match": match_summary(matcher.engine if matcher else None),
             }
         )
     if args.open:

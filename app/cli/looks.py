@@ -15,7 +15,7 @@ from app.pipeline.matte import MatteSettings
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
 from app.pipeline.stages import Look
-from harmonizer import SemanticClass, SmoothingSettings
+from harmonizer import Harmonizer, SemanticClass, SmoothingSettings
 
 
 def look_from(args: argparse.Namespace) -> Look:
@@ -76,8 +76,6 @@ def segmenter_from(args: argparse.Namespace, size: tuple[int, int], console: Con
     return open_segmenter(choice, size, on_notice=console.notice)
 
 
-def match_summary(matcher: Matcher | None) -> dict[str, str] | None:
+def match_summary(engine: Harmonizer | None) -> dict[str, str] | None:
     """Model and device used, for the result; None when nothing was matched."""
-    if matcher is None:
-        return None
-    return {"model": matcher.engine.name, "device": str(matcher.engine.device)}
+    return None if engine is None else {"model": engine.name, "device": str(engine.device)}

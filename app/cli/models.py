@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from app.cli.console import Console
@@ -16,16 +17,11 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         return _fetch(args, console)
     statuses = list_models()
     if console.is_json:
-        console.result({"models": [_as_dict(s) for s in statuses]})
+        console.result({"models": [asdict(s) for s in statuses]})
     elif not args.quiet:
         rows = [[s.name, s.origin, str(s.path or "-"), "yes" if s.sha256_ok else "NO"] for s in statuses]
         console.table("Segmentation models", ["name", "from", "file", "intact"], rows)
     return ExitCode.OK if all(s.sha256_ok for s in statuses) else ExitCode.MODEL
-
-
-def _as_dict(status: object) -> dict[str, object]:
-    names = ("name", "origin", "path", "sha256_ok")
-    return {name: getattr(status, name) for name in names}
 
 
 def _fetch(args: argparse.Namespace, console: Console) -> ExitCode:

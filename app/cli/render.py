@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from app.cli.looks import look_from, match_summary, matcher_from, segmenter_from
 from app.cli.paths import check_output
 from app.domain.errors import ExitCode
 from app.pipeline.encode_settings import EncodeSettings
+from app.pipeline.image_saving import check_output as check_picture_output
 from app.pipeline.matching import Matcher
 from app.pipeline.plates import open_plate
 from app.pipeline.render import RenderOutputs, RenderResult, Timing, render_video
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         reader = stack.enter_context(VideoReader(clip, max_frames=args.frames))
         plate = stack.enter_context(open_plate(args.plate, fit=args.fit))
         info = reader.info
-        _tell(plate.notes, console)
+        console.tell(plate.notes)
         segmenter = stack.enter_context(closing(segmenter_from(args, info.size, console)))
         matcher = matcher_from(args, look)
         processor = FrameProcessor(segmenter=segmenter, plate=plate, look=look, matcher=matcher)
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
                 ticker.tick()
 
             result = render_video(reader, processor, outputs, timing, report=report)
-    _tell(notices_of(result, reader), console)
+    console.tell(notices_of(result, reader))
     _finish(args, result, reader, matcher, console)
     return ExitCode.OK
 
@@ -68,11 +68,8 @@ def _check_outputs(args: argparse.Namespace, outputs: RenderOutputs) -> None:
     for path in (outputs.video, outputs.matte, outputs.sheet):
         if path is not None:
             check_output(path, inputs=outputs.inputs, overwrite=args.overwrite)
-
-
-def _tell(notes: Iterable[str], console: Console) -> None:
-    for note in notes:
-        console.notice(note)
+    if outputs.sheet is not None:
+        check_picture_output(outputs.sheet)
 
 
 def _finish(
@@ -91,7 +88,7 @@ def _finish(
                 "fps": round(result.fps, 2),
                 "stages_ms": result.stages_ms,
                 "peak_rss_mb": result.peak_rss_mb,
-                "match": match_summary(matcher),
+                "match": match_summary(matcher.engine if matcher else None),
                 "frames_without_person": result.frames_without_person,
                 "damaged_frames": reader.damaged_frames,
                 "audio_packets": result.audio_packets,

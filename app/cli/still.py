@@ -20,7 +20,7 @@ from app.pipeline.image_saving import save_image
 from app.pipeline.images import LoadedImage, load_image, load_mask
 from app.pipeline.plates import open_plate
 from app.pipeline.stages import FrameProcessor
-from harmonizer import harmonize_composite
+from harmonizer import Harmonizer, harmonize_composite
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
@@ -35,28 +35,25 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
 
 def _load(path: str, console: Console) -> LoadedImage:
     image = load_image(Path(path))
-    for note in image.notes:
-        console.notice(note)
+    console.tell(image.notes)
     return image
 
 
 def _harmonize(args: argparse.Namespace, console: Console) -> ExitCode:
     image = _load(args.image, console)
     mask = load_mask(Path(args.mask), image.size)
-    for note in mask.notes:
-        console.notice(note)
+    console.tell(mask.notes)
     if not mask.alpha.any():
         console.notice("the mask is empty: nothing changes")
     engine = load_engine(args.weights, device=args.device)
     settings = match_settings(args)
     pixels = image.pixels if image.pixels16 is None else image.pixels16
     result = harmonize_composite(engine, pixels, mask.alpha, strength=settings.strength, label=settings.label)
-    for note in save_image(Path(args.output), result, alpha=image.alpha if image.alpha16 is None else image.alpha16):
-        console.notice(note)
+    alpha = image.alpha if image.alpha16 is None else image.alpha16
+    console.tell(save_image(Path(args.output), result, alpha=alpha))
     console.say(f"{args.output}: colours matched under the mask")
     if console.is_json:
-        match = {"model": engine.name, "device": str(engine.device)}
-        console.result({"output": args.output, "match": match, "notices": console.notices})
+        _result(args, engine, console)
     return ExitCode.OK
 
 
@@ -66,19 +63,20 @@ def _composite(args: argparse.Namespace, console: Console) -> ExitCode:
     frame = Frame(image.pixels, pts=0, time_base=Fraction(1, 25), index=0)
     segmenting = closing(segmenter_from(args, frame.size, console))
     with open_plate(args.plate, fit=args.fit) as plate, segmenting as segmenter:
-        for note in plate.notes:
-            console.notice(note)
+        console.tell(plate.notes)
         matcher = matcher_from(args, look)
         processor = FrameProcessor(segmenter=segmenter, plate=plate, look=look, matcher=matcher)
         rendered = processor.process(frame, args.size or frame.size)
     if not rendered.has_person:
         console.notice("nobody was found in the picture: the result is the plate alone")
-    notes = list(save_image(Path(args.output), rendered.composite))
+    console.tell(save_image(Path(args.output), rendered.composite))
     if args.matte_out:
-        notes += save_image(Path(args.matte_out), np.repeat(rendered.alpha[..., None], 3, axis=2))
-    for note in notes:
-        console.notice(note)
+        console.tell(save_image(Path(args.matte_out), np.repeat(rendered.alpha[..., None], 3, axis=2)))
     console.say(f"{args.output}: done")
     if console.is_json:
-        console.result({"output": args.output, "match": match_summary(matcher), "notices": console.notices})
+        _result(args, matcher.engine if matcher else None, console)
     return ExitCode.OK
+
+
+def _result(args: argparse.Namespace, engine: Harmonizer | None, console: Console) -> None:
+    console.result({"output": args.output, "match": match_summary(engine), "notices": console.notices})

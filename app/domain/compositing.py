@@ -18,6 +18,7 @@ Colours are straight (never premultiplied) throughout.
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal, TypeAlias
 
 import cv2
@@ -45,6 +46,15 @@ _TRACE = np.float32(0.25)
 
 _RIM = np.ones((3, 3), np.uint8)
 """What is hidden from a masked blur grows by one working pixel: the edge pixels are mixed colours."""
+
+
+def rgb_from_hex(text: str) -> Rgb | None:
+    """`#rgb` or `#rrggbb` -> (r, g, b); None for anything else."""
+    if re.fullmatch(r"#(?:[0-9a-fA-F]{3}){1,2}", text) is None:
+        return None
+    digits = text[1:] if len(text) == 7 else "".join(2 * digit for digit in text[1:])
+    red, green, blue = bytes.fromhex(digits)
+    return red, green, blue
 
 
 def fit_plate(plate: Pixels, size: Size, mode: FitMode = "cover", *, fill: Rgb = BLACK) -> Pixels:

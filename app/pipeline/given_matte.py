@@ -15,7 +15,7 @@ from app.domain.alpha import from_u8
 from app.domain.chroma_key import Rgb, key_alpha, screen_colour
 from app.domain.errors import UserError
 from app.domain.frame import Alpha, Alpha8, Frame
-from app.pipeline.images import load_mask
+from app.pipeline.images import LoadedMask, load_mask, mask_at_size
 from app.pipeline.video_reader import VideoReader
 
 log = logging.getLogger(__name__)
@@ -27,8 +27,6 @@ IMAGE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".t
 SAME_TIME_S: Final = 0.002
 """Containers round times to their own ticks, Matroska to 1 ms: a matte this much late is still this
 frame's."""
-
-MAX_ASPECT_ERROR: Final = 0.02
 
 
 class _Source(Protocol):
@@ -187,18 +185,8 @@ class _Film:
 
     def _alpha(self, matte: Frame, size: tuple[int, int]) -> tuple[Alpha8, tuple[str, ...]]:
         alpha = np.asarray(cv2.cvtColor(matte.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-        if matte.size == size:
-            return alpha, ()
-        width, height = matte.size
-        if abs(width * size[1] - height * size[0]) > max(MAX_ASPECT_ERROR * height * size[0], width, size[1]):
-            raise UserError(
-                f"The matte '{self._path}' is {width} x {height}, the clip {size[0]} x {size[1]}: "
-                "their shapes differ by more than 2 %.",
-                "Give the matte that was made for this clip.",
-            )
-        note = f"The matte was resized from {width} x {height} to {size[0]} x {size[1]}."
-        how = cv2.INTER_AREA if width > size[0] or height > size[1] else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(alpha, size, interpolation=how), np.uint8), (note,)
+        mask = mask_at_size(LoadedMask(alpha), size, self._path, kind="matte", of="clip")
+        return mask.alpha, mask.notes
 
 
 def _source(path: Path) -> _Source:

@@ -114,19 +114,28 @@ def load_mask(path: Path, size: Size) -> LoadedMask:
     """
     picture = decode(read_picture_file(path), str(path), managed=False)
     alpha, notes = _coverage(picture)
-    height, width = alpha.shape
+    return mask_at_size(LoadedMask(alpha, notes), size, path, kind="mask", of="picture")
+
+
+def mask_at_size(mask: LoadedMask, size: Size, path: Path, *, kind: str, of: str) -> LoadedMask:
+    """The mask at (width, height), with a note when it had to be resized.
+
+    kind, of: what the sentences call it and what it belongs to ("mask" of a "picture"). UserError (BAD_INPUT)
+    when its shape is more than 2 % off: it was made for something else.
+    """
+    height, width = mask.alpha.shape
     if (width, height) == size:
-        return LoadedMask(alpha, notes)
+        return mask
     if abs(width * size[1] - height * size[0]) > max(_MAX_ASPECT_ERROR * height * size[0], width, size[1]):
         raise UserError(
-            f"The mask “{path}” is {width} x {height}, the picture {size[0]} x {size[1]}: "
+            f"The {kind} “{path}” is {width} x {height}, the {of} {size[0]} x {size[1]}: "
             "their shapes differ by more than 2 %.",
-            "Give the mask that was made for this picture.",
+            f"Give the {kind} that was made for this {of}.",
         )
     shrinks = width > size[0] or height > size[1]
-    resized = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    note = f"The mask was resized from {width} x {height} to {size[0]} x {size[1]}."
-    return LoadedMask(as_uint8(resized), (*notes, note))
+    resized = cv2.resize(mask.alpha, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    note = f"The {kind} was resized from {width} x {height} to {size[0]} x {size[1]}."
+    return LoadedMask(as_uint8(resized), (*mask.notes, note))
 
 
 def _if_16_bits(array: PictureArray) -> npt.NDArray[np.uint16] | None:

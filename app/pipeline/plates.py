@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from app.domain.compositing import BLACK, FitMode, Rgb
+from app.domain.compositing import BLACK, FitMode, Rgb, rgb_from_hex
 from app.domain.errors import UserError
 from app.pipeline.image_decoding import is_picture, read_picture_file
 from app.pipeline.images import image_from_bytes
@@ -101,12 +101,11 @@ def _colour_plate(spec: str, fit: FitMode, fill: Rgb) -> OpenPlate | None:
         return None
     if name.lower() in COLOURS:
         return ColourPlate(COLOURS[name.lower()])
-    if re.fullmatch(r"#(?:[0-9a-fA-F]{3}){1,2}", name) is None:
+    rgb = rgb_from_hex(name)
+    if rgb is None:
         hint = f"Give #rrggbb or color: and one of {', '.join(COLOURS)}."
         raise UserError(f"“{spec}” is not a colour.", hint)
-    digits = name[1:] if len(name) == 7 else "".join(2 * digit for digit in name[1:])
-    red, green, blue = bytes.fromhex(digits)
-    return ColourPlate((red, green, blue))
+    return ColourPlate(rgb)
 
 
 def _file_plate(spec: str, fit: FitMode, fill: Rgb) -> OpenPlate | None:

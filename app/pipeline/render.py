@@ -58,6 +58,7 @@ class RenderResult:
     peak_rss_mb: float
     padded: tuple[int, int]
     audio_packets: int
+    audio_cut_short: bool
 
     @property
     def fps(self) -> float:
@@ -115,6 +116,7 @@ def render_video(
         peak_rss_mb=round(peak_rss_mb(), 1),
         padded=writers.video.padded,
         audio_packets=writers.video.audio_packets,
+        audio_cut_short=writers.video.audio_cut_short,
     )
 
 

@@ -11,6 +11,7 @@ def notices_of(result: RenderResult, reader: VideoReader | None) -> list[str]:
     empty, (right_px, bottom_px) = result.frames_without_person, result.padded
     facts = {
         f"Nobody was found in {empty} of {result.frames} frames: the plate alone is there.": empty > 0,
+        "The clip's sound could not be read to its end; what could is in the result.": result.audio_cut_short,
         f"The codec takes even sizes only: {right_px} x {bottom_px} px were added.": right_px + bottom_px > 0,
     }
     if reader is not None:

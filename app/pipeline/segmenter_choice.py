@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from app.domain.compositing import Rgb, Size
+from app.domain.compositing import Rgb, Size, rgb_from_hex
 from app.domain.errors import ExitCode, UserError
 from app.pipeline.given_matte import ChromaKeySegmenter, GivenMatte
 from app.pipeline.model_files import ModelName
@@ -54,8 +53,8 @@ def model_for(model: Literal["auto", "landscape", "square"], size: Size) -> Mode
 
 
 def parse_color(text: str) -> Rgb:
-    """`#rrggbb` -> (r, g, b). UserError (USAGE) for anything else."""
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+    """`#rrggbb` (or `#rgb`) -> (r, g, b). UserError (USAGE) for anything else."""
+    rgb = rgb_from_hex(text)
+    if rgb is None:
         raise UserError(f"{text!r} is not a colour.", "Write it as #20c040.", code=ExitCode.USAGE)
-    red, green, blue = bytes.fromhex(text[1:])
-    return red, green, blue
+    return rgb

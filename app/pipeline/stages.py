@@ -66,14 +66,8 @@ class Rendered:
     def pasted(self) -> Pixels:
         """The same composite without the match and without light wrap."""
         size = (self.plate.shape[1], self.plate.shape[0])
-        return blend(*_placed(self.foreground, self.alpha, self.placement, size, self.plate))
-
-
-def _placed(
-    foreground: Pixels, alpha: Alpha8, placement: Placement, size: Size, plate: Pixels
-) -> tuple[Pixels, Pixels, Alpha8]:
-    pixels, placed_alpha = apply_placement(foreground, alpha, placement, size)
-    return pixels, plate, placed_alpha
+        pixels, placed_alpha = apply_placement(self.foreground, self.alpha, self.placement, size)
+        return blend(pixels, self.plate, placed_alpha)
 
 
 class FrameProcessor:
@@ -150,7 +144,7 @@ class FrameProcessor:
     def _composite(self, foreground: Pixels, alpha: Alpha8, plate: Pixels, table: Table | None) -> Pixels:
         matched = foreground if table is None else apply_table(foreground, alpha, table)
         size = (plate.shape[1], plate.shape[0])
-        pixels, plate, placed_alpha = _placed(matched, alpha, self.look.placement, size, plate)
+        pixels, placed_alpha = apply_placement(matched, alpha, self.look.placement, size)
         if self.look.light_wrap > 0:
             radius_px = LIGHT_WRAP_RADIUS * plate.shape[0]
             light = self._plate_light(plate, radius_px)

@@ -22,7 +22,6 @@ from harmonizer.network import SemanticClass
 
 Split = Literal["train", "val", "test"]
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"})
-_HASH_BITS = 64
 _NEAR_DUPLICATE_BITS = 6
 _MIN_MASK_SHARE = 0.004
 

@@ -123,6 +123,15 @@ def test_preview_sheet_shows_four_rows(run, person_clip, tmp_path):
     assert picture.shape[1] > 4 * 320
 
 
+def test_sheet_that_is_no_picture_is_refused_before_any_work(run, person_clip, tmp_path):
+    code, _, err = run(
+        "render", person_clip, "--plate", GREEN, "-o", tmp_path / "o.mp4", "--preview-sheet", tmp_path / "sheet.txt"
+    )
+    assert code == 4
+    assert ".png" in err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_moving_plate_moves(run, person_clip, tmp_path):
     def shade(width, height, index):
         return np.full((height, width, 3), 20 * index, np.uint8)

@@ -4,6 +4,7 @@ from harmonizer import Harmonizer, harmonize_composite
 out = harmonize_composite(Harmonizer.load(), composite, alpha)
 """
 
+from harmonizer.config import NetworkConfig, SemanticClass
 from harmonizer.engine import (
     Harmonizer,
     PlateEmbedding,
@@ -12,7 +13,7 @@ from harmonizer.engine import (
     harmonize_composite,
     render,
 )
-from harmonizer.network import NetworkConfig, S2CRNet, SemanticClass
+from harmonizer.network import S2CRNet
 from harmonizer.smoothing import KnotSmoother, SmoothingSettings
 from harmonizer.weights import WeightsError
 

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from harmonizer.config import SemanticClass, one_hot
 from harmonizer.curves import (
     HIGH_DEPTH_LUT_ENTRIES,
     Knots,
@@ -27,7 +28,7 @@ from harmonizer.curves import (
     is_sane,
     lut8,
 )
-from harmonizer.network import S2CRNet, SemanticClass, one_hot
+from harmonizer.network import CurveNet
 from harmonizer.weights import WeightsError, load_network, load_shipped, read_manifest
 
 Pixels = npt.NDArray[np.uint8]
@@ -41,9 +42,10 @@ class UnstableNetworkWarning(UserWarning):
 
 @dataclass(frozen=True)
 class PlateEmbedding:
-    """What the network remembers of a background: (1, 512)."""
+    """What the network remembers of a background: its embedding (1, E) and the thumbnail itself (1, 3, S, S)."""
 
     vector: Tensor
+    thumbnail: Tensor
 
 
 def foreground_box(alpha: Alpha8) -> tuple[int, int, int, int] | None:
@@ -69,7 +71,7 @@ class Harmonizer:
     Give thumbnails of `thumbnail_px` to skip resizing. Not thread-safe: one engine a thread.
     """
 
-    def __init__(self, network: S2CRNet, *, device: str = "cpu", name: str = "custom") -> None:
+    def __init__(self, network: CurveNet, *, device: str = "cpu", name: str = "custom") -> None:
         self.name = name
         self.device = torch.device(device)
         self.network = network.eval().to(self.device)
@@ -95,8 +97,11 @@ class Harmonizer:
     def embed_plate(self, plate: Pixels, alpha: Alpha8 | None = None) -> PlateEmbedding:
         """Embedding of a background (H, W, 3); with alpha (H, W), its foreground is blacked out first."""
         small = thumbnail(plate, self.thumbnail_px)
-        keep = None if alpha is None else np.invert(thumbnail(alpha, self.thumbnail_px))
-        return PlateEmbedding(self.network.embed(self._tensor(small, keep)))
+        keep = np.full(small.shape[:2], 255, np.uint8)
+        if alpha is not None:
+            keep = np.invert(thumbnail(alpha, self.thumbnail_px))
+        background, coverage = self._masked(small, keep)
+        return PlateEmbedding(self.network.embed(background, coverage), background)
 
     @torch.inference_mode()
     def estimate(
@@ -106,16 +111,20 @@ class Harmonizer:
         plate: PlateEmbedding,
         *,
         label: SemanticClass | None = SemanticClass.PERSON,
+        standing: Alpha8 | None = None,
     ) -> Knots:
         """Curves that carry the foreground into the plate's light.
 
-        foreground (h, w, 3) and alpha (h, w): the foreground's box only, at any size. -> (S, 3, K+1).
-        A network that gives NaN or nonsense yields the identity and one UnstableNetworkWarning.
+        foreground (h, w, 3) and alpha (h, w): the foreground's box only, at any size. standing: alpha of the
+        whole picture, at any size: where on the plate the foreground stands; its middle third when not given.
+        -> (S, 3, K+1). A network that gives NaN or nonsense yields the identity and one UnstableNetworkWarning.
         """
         side = self.thumbnail_px
-        embedded = self.network.embed(self._tensor(thumbnail(foreground, side), thumbnail(alpha, side)))
+        embedded = self.network.embed(*self._masked(thumbnail(foreground, side), thumbnail(alpha, side)))
+        place = middle_third(side) if standing is None else thumbnail(standing, side)
+        around = self.network.around(plate.thumbnail, self._coverage(place))
         hot = None if label is None else one_hot(label).to(self.device)
-        knots = self.network.knots(embedded, plate.vector, hot)[0].double().cpu().numpy()
+        knots = self.network.knots(embedded, plate.vector, hot, around)[0].double().cpu().numpy()
         return knots if is_sane(knots) else self._refuse(knots)
 
     def _refuse(self, knots: Knots) -> Knots:
@@ -128,11 +137,21 @@ class Harmonizer:
             )
         return identity_knots(knots.shape[0], knots.shape[2] - 1)
 
-    def _tensor(self, pixels: Pixels, mask: Alpha8 | None) -> Tensor:
+    def _masked(self, pixels: Pixels, mask: Alpha8) -> tuple[Tensor, Tensor]:
+        coverage = self._coverage(mask)
         levels = torch.from_numpy(np.array(pixels)).to(self.device, torch.float32) / 255.0
-        if mask is not None:
-            levels *= torch.from_numpy(np.array(mask)).to(self.device, torch.float32).unsqueeze(-1) / 255.0
-        return levels.permute(2, 0, 1).unsqueeze(0).contiguous(memory_format=torch.channels_last)
+        levels = levels.permute(2, 0, 1).unsqueeze(0) * coverage
+        return levels.contiguous(memory_format=torch.channels_last), coverage
+
+    def _coverage(self, mask: Alpha8) -> Tensor:
+        return torch.from_numpy(np.array(mask)).to(self.device, torch.float32)[None, None] / 255.0
+
+
+def middle_third(side_px: int) -> Alpha8:
+    """Where somebody stands when nothing else is known: (side, side) uint8."""
+    alpha = np.zeros((side_px, side_px), np.uint8)
+    alpha[side_px // 4 :, side_px // 3 : -(side_px // 3)] = 255
+    return alpha
 
 
 def render(
@@ -165,7 +184,7 @@ def harmonize_composite(
     eight = composite if composite.dtype == np.uint8 else np.rint(composite / 257.0)
     eight = eight.astype(np.uint8, copy=False)
     plate = engine.embed_plate(eight, alpha)
-    knots = engine.estimate(eight[y0:y1, x0:x1], alpha[y0:y1, x0:x1], plate, label=label)
+    knots = engine.estimate(eight[y0:y1, x0:x1], alpha[y0:y1, x0:x1], plate, label=label, standing=alpha)
     curved = render(composite, knots, strength=strength).astype(np.float64)
     weight = alpha[..., None] / 255.0
     mixed = np.rint(composite + weight * (curved - composite)).astype(composite.dtype)

@@ -6,19 +6,16 @@ those of the published checkpoints. `MonotoneHead` is ours: same inputs, monoton
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from harmonizer.backbone import EMBEDDING
+from harmonizer.config import CLASSES, HeadName
 from harmonizer.curves import PIECES, knots_from_slopes, monotone_knots
 
-HeadName = Literal["published", "monotone"]
-CLASSES = 5
 _CLASS_EMBEDDING = 64
-_MAX_LIFT = 0.5
-_MAX_LOG_GAIN = 1.5
+MAX_LIFT = 0.5
+MAX_LOG_GAIN = 1.5
 _INITIAL_SPREAD = 0.1
 
 
@@ -92,8 +89,8 @@ class MonotoneHead(_TwoEmbeddingHead):
     def forward(self, foreground: Tensor, background: Tensor, label: Tensor | None) -> Tensor:
         """(B, 512), (B, 512), (B, 5) or None -> knots (B, 3, 65), non-decreasing."""
         out = self.parameters_for(foreground, background, label).view(-1, 3, PIECES + 2)
-        lift = _MAX_LIFT * torch.tanh(out[..., PIECES])
-        gain = torch.exp(_MAX_LOG_GAIN * torch.tanh(out[..., PIECES + 1]))
+        lift = MAX_LIFT * torch.tanh(out[..., PIECES])
+        gain = torch.exp(MAX_LOG_GAIN * torch.tanh(out[..., PIECES + 1]))
         return monotone_knots(out[..., :PIECES], lift, gain)
 
 

@@ -4,57 +4,19 @@ Written from the paper and from facts about the reference repositories (stefanLe
 vinthony/S2CRNet-demos): a shared encoder embeds two thumbnails, the foreground cropped to its box and
 masked, and the background; cascaded heads turn the two embeddings into colour curves. Module names follow
 the published checkpoints (`<backbone>.N...`, `fusion.cr1...`, `fusion.cr2...`), so these load strictly.
-Deviations: heads return knots and never touch pixels; see `heads` for the initialisation and our own head.
+Deviations: heads return knots and never touch pixels; see `heads` for the initialisation and monotone curves,
+`fused` for our own network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from enum import IntEnum
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from harmonizer.backbone import BackboneName, build_backbone
-from harmonizer.heads import CLASSES, HeadName, build_head
-
-PUBLISHED_THUMBNAIL_PX = 256
-
-
-class SemanticClass(IntEnum):
-    """The 5 classes of the published semantic branch; the authors' sample never names index 3."""
-
-    PERSON = 0
-    ANIMAL = 1
-    FOOD = 2
-    UNNAMED = 3
-    OTHER = 4
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """What it takes to rebuild a network; stored in the checkpoint's metadata.
-
-    thumbnail_px: side of the square thumbnails it was trained on. semantic: whether its class branch is
-    trained (the plain branch is used otherwise). stages: cascaded curves.
-    """
-
-    backbone: BackboneName = "squeezenet1_1"
-    head: HeadName = "published"
-    stages: int = 2
-    semantic: bool = True
-    thumbnail_px: int = PUBLISHED_THUMBNAIL_PX
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
-        """Inverse of `to_dict`; TypeError for unknown or missing names."""
-        return cls(**values)
+from harmonizer.backbone import build_backbone
+from harmonizer.config import NetworkConfig, Views
+from harmonizer.fused import FusedNet
+from harmonizer.heads import build_head
 
 
 class S2CRNet(nn.Module):
@@ -71,26 +33,45 @@ class S2CRNet(nn.Module):
         """The shared encoder."""
         return self.get_submodule(self.config.backbone)
 
-    def embed(self, thumbnails: Tensor) -> Tensor:
-        """Global average of the encoder's features: (B, 3, S, S) in [0, 1] -> (B, 512)."""
-        features: Tensor = self.encoder(thumbnails)
+    def embed(self, thumbnails: Tensor, coverage: Tensor | None = None) -> Tensor:
+        """Global average of the encoder's features: (B, 3, S, S) in [0, 1] -> (B, 512). Coverage is not used."""
+        return self.pooled(self.encoder(thumbnails), thumbnails, coverage)
+
+    def pooled(self, features: Tensor, thumbnails: Tensor, coverage: Tensor | None) -> Tensor:
+        """`embed` where the encoder's features (B, 512, h, w) are known already."""
         return features.mean(dim=(2, 3))
 
-    def knots(self, foreground: Tensor, background: Tensor, label: Tensor | None = None) -> Tensor:
+    def around(self, background: Tensor, hole: Tensor) -> Tensor:
+        """Nothing (B, 0): the published network knows no surroundings."""
+        return background.new_zeros(len(background), 0)
+
+    def knots(
+        self, foreground: Tensor, background: Tensor, label: Tensor | None = None, around: Tensor | None = None
+    ) -> Tensor:
         """Curves from two embeddings: (B, 512) twice, one-hot (B, 5) or None -> (B, stages, 3, 65)."""
         label = label if self.config.semantic else None
         stages = [head(foreground, background, label) for head in self.fusion.values()]
         return torch.stack(stages, dim=1)
 
-    def forward(self, foreground: Tensor, background: Tensor, label: Tensor | None = None) -> Tensor:
-        """Masked thumbnails (B, 3, S, S) twice -> knots (B, stages, 3, 65); one encoder pass for both."""
-        both = self.embed(torch.cat((foreground, background)))
-        embedded_foreground, embedded_background = both.chunk(2)
-        return self.knots(embedded_foreground, embedded_background, label)
+
+CurveNet = S2CRNet | FusedNet
+"""What estimates curves; all share `config`, `encoder`, `embed`, `pooled`, `around` and `knots`."""
 
 
-def one_hot(label: SemanticClass, batch: int = 1) -> Tensor:
-    """(batch, 5) float32 with a one at the class."""
-    out = torch.zeros(batch, CLASSES)
-    out[:, int(label)] = 1.0
-    return out
+def build_network(config: NetworkConfig) -> CurveNet:
+    """An untrained network. ValueError for unknown names."""
+    return FusedNet(config) if config.head == "fused" else S2CRNet(config)
+
+
+def curves_of(network: CurveNet, views: Views, label: Tensor | None = None) -> Tensor:
+    """Knots (B, stages, 3, 65) of B composites; one encoder pass for both looks."""
+    return curves_from(network, network.encoder(views.looks()), views, label)
+
+
+def curves_from(network: CurveNet, features: Tensor, views: Views, label: Tensor | None) -> Tensor:
+    """`curves_of` from the encoder's features of `views.looks()`; several foregrounds may share a background."""
+    count, shared = len(views.foreground), len(views.foreground) // len(views.background)
+    foreground = network.pooled(features[:count], views.foreground, views.alpha)
+    background = network.pooled(features[count:], views.background, views.keep)
+    around = network.around(views.background, views.hole)
+    return network.knots(foreground, background.repeat(shared, 1), label, around.repeat(shared, 1))

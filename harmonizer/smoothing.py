@@ -17,6 +17,7 @@ import numpy.typing as npt
 from harmonizer.curves import Knots
 
 Array = npt.NDArray[np.float64]
+_MIN_TAU_S = 1e-4
 
 
 def ema_step(state: Array, value: Array, *, dt_s: float, tau_s: float) -> Array:
@@ -67,13 +68,20 @@ def one_euro_step(
 
 @dataclass(frozen=True)
 class SmoothingSettings:
-    """kind: `ema`, `one_euro` or `none`. tau_s: EMA's time constant. min_cutoff_hz, beta: One-Euro's."""
+    """kind: `ema`, `one_euro` or `none`. tau_s: time constant, One-Euro's at rest; beta: One-Euro's quickening.
 
-    kind: Literal["ema", "one_euro", "none"] = "ema"
-    tau_s: float = 0.2
-    min_cutoff_hz: float = 0.5
-    beta: float = 2.0
+    The defaults are the steadiest of `eval-video` that settle within half a second.
+    """
+
+    kind: Literal["ema", "one_euro", "none"] = "one_euro"
+    tau_s: float = 0.5
+    beta: float = 5.0
     max_gap_s: float = 1.0
+
+    @property
+    def min_cutoff_hz(self) -> float:
+        """One-Euro's cut-off at rest."""
+        return 1.0 / (2.0 * math.pi * max(self.tau_s, _MIN_TAU_S))
 
 
 class KnotSmoother:

@@ -24,8 +24,8 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from harmonizer.backbone import BackboneName, fold_input_scale
-from harmonizer.heads import CLASSES, HeadName
-from harmonizer.network import NetworkConfig, S2CRNet
+from harmonizer.config import CLASSES, NetworkConfig
+from harmonizer.network import CurveNet, S2CRNet, build_network
 
 WEIGHTS_DIR = Path(__file__).parent / "shipped"
 MANIFEST_FILE = WEIGHTS_DIR / "manifest.json"
@@ -79,7 +79,7 @@ def read_bounded(path: Path) -> bytes:
         raise WeightsError(f"the weights file {path} cannot be read ({error.strerror})") from error
 
 
-def load_shipped(name: str | None = None, *, manifest: Path = MANIFEST_FILE) -> S2CRNet:
+def load_shipped(name: str | None = None, *, manifest: Path = MANIFEST_FILE) -> CurveNet:
     """A shipped network by name (the default without one), only if its bytes have the pinned hash."""
     entries, default = read_manifest(manifest)
     entry = entries.get(name or default)
@@ -91,16 +91,16 @@ def load_shipped(name: str | None = None, *, manifest: Path = MANIFEST_FILE) -> 
     return network_from_bytes(data)
 
 
-def load_network(path: Path) -> S2CRNet:
+def load_network(path: Path) -> CurveNet:
     """A network from a safetensors file of ours (or one `convert_published` wrote)."""
     return network_from_bytes(read_bounded(path))
 
 
-def network_from_bytes(data: bytes) -> S2CRNet:
+def network_from_bytes(data: bytes) -> CurveNet:
     """Strict: every tensor must be there, none may be over, shapes must fit."""
     config = read_config(data)
     try:
-        network = S2CRNet(config)
+        network = build_network(config)
         network.load_state_dict(load_safetensors(data), strict=True)
     except (SafetensorError, RuntimeError, ValueError) as error:
         raise WeightsError(f"the weights do not fit their architecture ({_first_line(error)})") from error
@@ -119,7 +119,7 @@ def read_config(data: bytes) -> NetworkConfig:
         raise WeightsError("the file carries no network configuration") from error
 
 
-def save_network(network: S2CRNet, path: Path, *, notes: Mapping[str, str] | None = None) -> str:
+def save_network(network: CurveNet, path: Path, *, notes: Mapping[str, str] | None = None) -> str:
     """Write safetensors beside and rename; returns the SHA-256 of what was written."""
     metadata = {"config": json.dumps(network.config.to_dict(), sort_keys=True), **(notes or {})}
     tensors = {k: v.detach().to("cpu", torch.float32).contiguous() for k, v in network.state_dict().items()}
@@ -184,7 +184,7 @@ def convert_published(source: Path, target: Path) -> str:
     return save_network(load_published(source), target, notes={"converted_from": source.name})
 
 
-def load_onnx_backbone(network: S2CRNet, path: Path) -> None:
+def load_onnx_backbone(network: CurveNet, path: Path) -> None:
     """Fill a SqueezeNet 1.1 encoder from the ONNX model zoo's file (BGR 0..255, Caffe's mean).
 
     Needs the `onnx` package (extra `train`). WeightsError when a tensor is missing or misshapen.
@@ -220,13 +220,12 @@ def squeezenet_state_from_caffe2(tensors: Mapping[str, Tensor]) -> dict[str, Ten
     return state
 
 
-def describe(network: S2CRNet) -> str:
+def describe(network: CurveNet) -> str:
     """One line: architecture and size."""
     config = network.config
     count = sum(p.numel() for p in network.parameters())
-    head: HeadName = config.head
     classes = f", {CLASSES} classes" if config.semantic else ""
-    return f"{config.backbone}, {config.stages}-stage {head} head{classes}, {count:,} parameters"
+    return f"{config.backbone}, {config.stages}-stage {config.head} head{classes}, {count:,} parameters"
 
 
 def _first_line(error: BaseException) -> str:

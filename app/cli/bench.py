@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from app.cli.console import Console
-from app.cli.train import parse_collection
 from app.domain.errors import ExitCode, UserError
 
 
@@ -20,7 +19,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         "render": _render,
         "curves": _curves,
         "matte": _matte,
-        "match": _match,
+        "network": _network,
     }
     return benches[args.what](args, console)
 
@@ -64,6 +63,22 @@ def _curves(args: argparse.Namespace, console: Console) -> ExitCode:
     return ExitCode.OK
 
 
+def _network(args: argparse.Namespace, console: Console) -> ExitCode:
+    import torch
+
+    from app.pipeline.network_bench import bench_network
+
+    rows = bench_network(args.weights, rounds=args.frames or 30)
+    if console.is_json:
+        console.result({"networks": [vars(row) for row in rows], "threads": torch.get_num_threads()} | machine())
+        return ExitCode.OK
+    console.table("Estimating one frame's curves", _NETWORK_HEADER, [row.cells() for row in rows])
+    return ExitCode.OK
+
+
+_NETWORK_HEADER = ["network", "what runs", "median ms", "against the first"]
+
+
 def _matte(args: argparse.Namespace, console: Console) -> ExitCode:
     from app.pipeline.matte_bench import bench_matte
 
@@ -74,19 +89,4 @@ def _matte(args: argparse.Namespace, console: Console) -> ExitCode:
         console.result(report.as_dict() | machine())
         return ExitCode.OK
     console.table("Mattes of moving people with known alpha", report.headers(), report.rows())
-    return ExitCode.OK
-
-
-def _match(args: argparse.Namespace, console: Console) -> ExitCode:
-    from app.pipeline.match_bench import bench_match
-
-    if not args.data:
-        raise UserError("bench match needs --data DIR[=CLASS],DIR...", code=ExitCode.USAGE)
-    collections = tuple(parse_collection(text) for text in args.data.split(","))
-    rows = bench_match(collections, tuple(args.weights or ()), split=args.split)
-    if console.is_json:
-        console.result({"scores": [vars(row) for row in rows]} | machine())
-        return ExitCode.OK
-    headers = ["split", "method", "fMSE mean", "median", "worse than untouched"]
-    console.table("Undoing recolourings of unseen pictures", headers, [row.cells() for row in rows])
     return ExitCode.OK

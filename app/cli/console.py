@@ -14,6 +14,8 @@ from rich.table import Table
 
 from app.domain.errors import ExitCode
 
+_NAMED_AT_MOST = 10
+
 
 class Ticker(Protocol):
     """Told of every finished step."""
@@ -41,6 +43,14 @@ class Console:
         """Several notices."""
         for text in texts:
             self.notice(text)
+
+    def tell_left_out(self, reasons: Sequence[str]) -> None:
+        """How much could not be used and what, the first ten by name."""
+        if reasons:
+            self.notice(f"left out: {len(reasons)}")
+            self.tell(f"  {reason}" for reason in reasons[:_NAMED_AT_MOST])
+        if len(reasons) > _NAMED_AT_MOST:
+            self.notice(f"  and {len(reasons) - _NAMED_AT_MOST} more; --json names them all")
 
     def error(self, message: str, hint: str = "", *, code: ExitCode) -> None:
         """The one sentence, and what to do."""

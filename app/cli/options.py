@@ -22,6 +22,22 @@ def positive_float(text: str) -> float:
     return value
 
 
+def thumbnail_px(text: str) -> int:
+    """A side of 32 to 512 px."""
+    value = int(text)
+    if not 32 <= value <= 512:
+        raise argparse.ArgumentTypeError(f"{text} is not between 32 and 512")
+    return value
+
+
+def seed(text: str) -> int:
+    """A whole number of at least 0 that 63 bits hold."""
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 2^63 - 1")
+    return value
+
+
 def share(text: str) -> float:
     """A number in 0..1."""
     value = float(text)
@@ -122,7 +138,11 @@ def add_match(parser: argparse.ArgumentParser, *, default_class: str = "person",
     if video:
         group.add_argument("--no-match", action="store_true", help="paste only")
         group.add_argument(
-            "--smoothing", type=float, default=None, metavar="S", help="time constant of the curve in seconds"
+            "--smoothing",
+            type=float,
+            default=None,
+            metavar="S",
+            help="time constant of the curve at rest, in seconds (default: 0.5)",
         )
     group.add_argument("--strength", type=share, default=1.0, help="0 leaves colours alone (default: 1)")
     group.add_argument("--weights", help="shipped weights by name, or a .safetensors file")
@@ -138,13 +158,55 @@ def add_match(parser: argparse.ArgumentParser, *, default_class: str = "person",
 
 def add_training(parser: argparse.ArgumentParser) -> None:
     """A training run."""
-    parser.add_argument("--backbone", help="ImageNet SqueezeNet 1.1 as ONNX, to start the encoder from")
-    parser.add_argument("--init", help="folder of an earlier run, to start all weights from")
-    parser.add_argument("--steps", type=positive_int, default=6000, help="(default: %(default)s)")
-    parser.add_argument("--batch", type=positive_int, default=48, help="(default: %(default)s)")
-    parser.add_argument("--thumbnail-px", type=positive_int, default=128, help="(default: %(default)s)")
-    parser.add_argument("--learning-rate", type=positive_float, default=3e-4, help="(default: %(default)s)")
-    parser.add_argument("--save-every", type=positive_int, default=250, help="steps (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=2333, help="(default: %(default)s)")
-    parser.add_argument("--threads", type=positive_int, help="CPU threads (default: all)")
-    parser.add_argument("--heads", default="published,monotone", help="(default: %(default)s)")
+    _add_network(parser.add_argument_group("network"))
+    _add_schedule(parser.add_argument_group("schedule"))
+    _add_machine(parser.add_argument_group("machine"))
+
+
+def _add_network(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--heads", default="published,fused", help="of published, monotone, fused (default: %(default)s)"
+    )
+    group.add_argument("--encoder", choices=("squeezenet1_1", "vgg16"), default="squeezenet1_1", help="(%(default)s)")
+    group.add_argument("--backbone", metavar="FILE", help="ImageNet SqueezeNet 1.1 as ONNX, to start the encoder from")
+    group.add_argument("--init", metavar="PATH", help="weights to start from: a file, or the folder of an earlier run")
+    group.add_argument("--thumbnail-px", type=thumbnail_px, default=128, help="side, 32 to 512 (default: %(default)s)")
+    group.add_argument(
+        "--loss",
+        metavar="TERM=WEIGHT,...",
+        help="l1, squared, relative, lab, adversarial, trust (default: l1=1,squared=8,relative=0.15,trust=0.05, the "
+        "others 0)",
+    )
+
+
+def _add_schedule(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--steps", type=positive_int, default=6000, help="(default: %(default)s)")
+    group.add_argument("--batch", type=positive_int, default=48, help="samples a step (default: %(default)s)")
+    group.add_argument(
+        "--recolourings", type=positive_int, default=2, help="samples that share a scene (default: %(default)s)"
+    )
+    group.add_argument("--learning-rate", type=positive_float, default=4e-4, help="(default: %(default)s)")
+    group.add_argument("--warmup", type=positive_int, default=200, help="steps (default: %(default)s)")
+    group.add_argument(
+        "--small-first", type=share, default=0.0, metavar="SHARE", help="part of the steps at half the thumbnails' side"
+    )
+    group.add_argument(
+        "--precompute",
+        type=positive_int,
+        metavar="SAMPLES",
+        help="from --init, with --heads fused: freeze the first layers, draw this many samples once, train the rest on "
+        "them",
+    )
+    group.add_argument("--save-every", type=positive_int, default=250, help="steps (default: %(default)s)")
+    group.add_argument("--seed", type=seed, default=2333, help="(default: %(default)s)")
+
+
+def _add_machine(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--device", default="cpu", help="torch device, also of the data (default: %(default)s)")
+    group.add_argument(
+        "--precision",
+        choices=("bf16", "float32"),
+        default="bf16",
+        help="of the encoder (default: %(default)s; float32 is faster on a CPU without bf16 arithmetic)",
+    )
+    group.add_argument("--threads", type=positive_int, help="CPU threads (default: all)")

@@ -22,6 +22,34 @@ exit codes: 0 done, 1 failed, 2 wrong usage, 3 unusable input, 4 output can't be
 5 model or weights missing or altered, 130 interrupted (unfinished files are removed)
 """
 
+TRAIN_EPILOG = """\
+layouts:
+  plain       images/ and masks/: cat.jpg has cat.png and, for more objects, cat_1.png, cat_2.png, all of its size
+  photographs a folder of pictures, or one with images/ alone: regions of them are recoloured
+  iHarmony4   composite_images/ masks/ real_images/; <subset>_train.txt, IHD_train.txt and the test lists are kept to
+  packed      what --pack wrote
+  or a folder of any of the first three. CLASS: person, animal, food or other (default)
+
+examples:
+  platematch train --data people=person --data scenes --out runs/1 --backbone squeezenet1_1.onnx
+  platematch train --data people=person --data scenes --pack packed
+  platematch train --data packed --out runs/2 --device cuda --batch 256 --steps 40000
+  platematch train --data packed --out runs/3 --init runs/2 --heads fused --precompute 50000
+"""
+
+EVAL_EPILOG = """\
+layouts:
+  iHarmony4   its root, or any folder with composite_images/ masks/ real_images/; <subset>_test.txt and
+              IHD_test.txt choose the pictures; c123_1_1.jpg belongs to mask c123_1.png and truth c123.jpg
+  plain       any folder with images/ and masks/, or a folder of such folders: each picture is recoloured under
+              its mask, the same for the same --seed; --split parts them by scene, as `train` does
+  photographs a folder of pictures, or one with images/ alone: as above, under regions that are drawn
+
+examples:
+  platematch eval iHarmony4 --method identity,reinhard,platematch-s --size both --csv scores.csv
+  platematch eval people --split test --method s2crnet-s --method latest.pth --sheet sheet.png
+"""
+
 
 def _version() -> str:
     try:
@@ -48,7 +76,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"platematch {_version()}")
     parser.set_defaults(run=None, json=False, quiet=False, debug=False)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (_gui, _demo, _render, _composite, _harmonize, _models, _weights, _train, _bench, _devices):
+    for add in (
+        _gui,
+        _demo,
+        _render,
+        _composite,
+        _harmonize,
+        _models,
+        _weights,
+        _train,
+        _eval,
+        _eval_video,
+        _masks,
+        _bench,
+        _devices,
+    ):
         add(commands)
     return parser
 
@@ -172,26 +214,102 @@ def _train(commands: Commands) -> None:
         "train",
         "train",
         "train the colour network on picture folders",
-        description="Train the colour network on folders of pictures (images/ and, where known, masks/).\n"
-        "Pictures are recoloured on the fly; the same command on the same --out goes on where it stopped.",
+        description="Train the colour network. Pictures are recoloured on the fly; published pairs are used as they\n"
+        "are, too. The same command on the same --out goes on where it stopped.",
+        epilog=TRAIN_EPILOG,
     )
     parser.add_argument(
-        "--data", action="append", required=True, metavar="DIR[=CLASS]", help="picture folder, repeatable"
+        "--data", action="append", required=True, metavar="DIR[=CLASS]", help="see the layouts below; repeatable"
     )
-    parser.add_argument("--out", required=True, help="folder for checkpoints, log and weights")
+    goal = parser.add_mutually_exclusive_group(required=True)
+    goal.add_argument("--out", metavar="DIR", help="folder for checkpoint, log, curves, contact sheet and weights")
+    goal.add_argument("--pack", metavar="DIR", help="only pack the data there, to train on it elsewhere")
     options.add_training(parser)
+
+
+def _eval(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "eval",
+        "eval",
+        "compare colour-matching methods on composites whose truth is known",
+        description="Compare methods on composites whose truth is known: MSE, fMSE, PSNR (peak 255), SSIM, fSSIM,\n"
+        "colour differences, by foreground ratio and by subset. Broken pictures are named and left out.",
+        epilog=EVAL_EPILOG,
+    )
+    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="data set or subset; see the layouts below")
+    parser.add_argument(
+        "--method",
+        action="append",
+        metavar="NAME",
+        help="identity, reinhard, histogram, shipped weights by name, a .safetensors or a published .pth file; "
+        "repeatable, or joined by commas (default: the first three and the default weights)",
+    )
+    parser.add_argument("--size", choices=("256", "full", "both"), default="256", help="(default: 256 x 256)")
+    parser.add_argument(
+        "--split",
+        choices=("train", "val", "test", "all"),
+        help="part of the data (default: the test list where a data set has one, else all)",
+    )
+    parser.add_argument("--list", metavar="FILE", help="score only these file names or SHA-256 sums, one a line")
+    parser.add_argument("--limit", type=options.positive_int, metavar="N", help="score N pictures, evenly spread")
+    parser.add_argument("--seed", type=int, default=7, help="of recolourings made here (default: %(default)s)")
+    parser.add_argument("--csv", metavar="FILE", help="also write one row a picture, size and method")
+    parser.add_argument("--sheet", metavar="PNG", help="also write composite, methods and truth side by side")
+    parser.add_argument(
+        "--sheet-count", type=options.positive_int, default=24, metavar="N", help="pictures on it (default: 24)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a CSV file or sheet that exists")
+    parser.add_argument(
+        "--class",
+        dest="label",
+        choices=("person", "animal", "food", "other", "none"),
+        default="other",
+        help="what networks are told the foreground is (default: %(default)s; none: the plain branch)",
+    )
+    parser.add_argument("--device", default="cpu", help="torch device of the networks (default: cpu)")
+
+
+def _eval_video(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "eval-video",
+        "eval_video",
+        "measure how right and how steady the colour match is over time",
+        description="Recolour the people of real clips by known curves, match them back to their own background, and\n"
+        "compare smoothings: error, temporal loss, flicker at rest, settling after a change of plate or light.",
+    )
+    parser.add_argument("clips", nargs="+", metavar="CLIP", help="video that shows a person")
+    parser.add_argument("--weights", action="append", metavar="NAME", help="shipped name or file, repeatable")
+    parser.add_argument("--frames", type=options.positive_int, default=60, help="of a clip (default: %(default)s)")
+    parser.add_argument("--rest", type=options.positive_float, default=2.5, metavar="S", help="at rest (default: 2.5)")
+    parser.add_argument("--csv", metavar="FILE", help="also write one row a clip, scene and smoothing")
+    parser.add_argument("--overwrite", action="store_true", help="replace a CSV file that exists")
+
+
+def _masks(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "masks",
+        "masks",
+        "cut people out of a folder of pictures, to train on",
+        description="Find the person in every picture of a folder and write the picture and its mask to another one,\n"
+        "as images/ and masks/. Doubtful masks are left out. The same command goes on where it stopped.",
+        epilog="then: platematch train --data FOLDER=person --out run",
+    )
+    parser.add_argument("folder", metavar="FOLDER", help="pictures of people, or a folder with images/")
+    parser.add_argument("-o", "--output", required=True, metavar="FOLDER", help="made where it is missing")
 
 
 def _bench(commands: Commands) -> None:
     parser = _command(commands, "bench", "bench", "measure speed and quality on this machine")
-    parser.add_argument("what", choices=("render", "curves", "matte", "match"))
+    parser.add_argument("what", choices=("render", "curves", "matte", "network"))
     parser.add_argument("--clip", help="video for `render`")
     parser.add_argument("--plate", default="sunset", help="plate for `render` (default: %(default)s)")
-    parser.add_argument("--frames", type=options.positive_int, help="frames to measure")
-    parser.add_argument("--data", help="folder with the training data, for `matte` and `match`")
+    parser.add_argument("--frames", type=options.positive_int, help="frames to measure, or rounds")
+    parser.add_argument("--data", help="folder with the training data, for `matte`")
     parser.add_argument("--size", type=options.size, metavar="WxH", help="frame size for `curves` and `matte`")
-    parser.add_argument("--weights", action="append", help="weights for `match`, repeatable")
-    parser.add_argument("--split", choices=("val", "test"), default="val", help="pictures for `match`")
+    parser.add_argument("--weights", help="weights for `network` (default: the shipped default)")
 
 
 def _devices(commands: Commands) -> None:

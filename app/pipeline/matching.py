@@ -77,7 +77,8 @@ class Matcher:
         foreground = as_uint8(cv2.resize(pixels[y0:y1, x0:x1], side, interpolation=cv2.INTER_AREA))
         coverage = as_uint8(cv2.resize(alpha[y0:y1, x0:x1], side, interpolation=cv2.INTER_AREA))
         embedding = self._embedding(plate, plate_key, is_static=is_static, time_s=time_s)
-        knots = self.engine.estimate(foreground, coverage, embedding, label=self.settings.label)
+        standing = as_uint8(cv2.resize(alpha, side, interpolation=cv2.INTER_AREA))
+        knots = self.engine.estimate(foreground, coverage, embedding, label=self.settings.label, standing=standing)
         return lut8(fold(self._smoother.update(knots, time_s), strength=self.settings.strength))
 
     def _embedding(self, plate: Pixels, key: Hashable, *, is_static: bool, time_s: float) -> PlateEmbedding:

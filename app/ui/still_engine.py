@@ -42,10 +42,13 @@ class StillEngine(Harmonizer):
         plate: PlateEmbedding,
         *,
         label: SemanticClass | None = SemanticClass.PERSON,
+        standing: npt.NDArray[np.uint8] | None = None,
     ) -> Knots:
         """As `Harmonizer.estimate`."""
-        key = _digest(foreground) + _digest(alpha) + _digest(plate.vector.cpu().numpy()) + repr(label).encode()
-        return self._curves.get(key, lambda: super(StillEngine, self).estimate(foreground, alpha, plate, label=label))
+        pictures = [foreground, alpha, plate.vector.cpu().numpy(), *([] if standing is None else [standing])]
+        key = b"".join(map(_digest, pictures)) + repr(label).encode()
+        estimate = super().estimate
+        return self._curves.get(key, lambda: estimate(foreground, alpha, plate, label=label, standing=standing))
 
 
 class _Kept(Generic[T]):

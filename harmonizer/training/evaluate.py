@@ -13,17 +13,17 @@ from torch import Tensor
 from harmonizer.baselines import match_histograms, reinhard
 from harmonizer.curves import apply_cascade
 from harmonizer.metrics import fmse
-from harmonizer.network import S2CRNet
+from harmonizer.network import CurveNet, curves_of
 from harmonizer.training.light import recolour, srgb_to_linear
 from harmonizer.training.pictures import Pictures
-from harmonizer.training.views import random_regions, thumbnails
+from harmonizer.training.views import random_regions, views_of
 
 _CHUNK = 32
 
 
 @dataclass(frozen=True)
 class EvalSet:
-    """Composites and truth: (N, 3, P, P) uint8 each, masks (N, 1, P, P) float {0, 1}, labels (N, 5)."""
+    """Composites and truth: (N, 3, P, P) uint8 each, masks (N, 1, P, P) float {0, 1}, labels (N, 5); on the CPU."""
 
     composites: Tensor
     truths: Tensor
@@ -35,7 +35,7 @@ class EvalSet:
 
 
 def build_eval_set(data: Pictures, *, seed: int, limit: int | None = None) -> EvalSet:
-    """One recolouring a picture, the same for the same seed; pictures with a too small mask left out."""
+    """One recolouring a picture, the same for the same seed; a published pair's is its own."""
     generator = torch.Generator().manual_seed(seed)
     count = min(len(data), limit or len(data))
     side_px = data.images.shape[-1]
@@ -44,27 +44,31 @@ def build_eval_set(data: Pictures, *, seed: int, limit: int | None = None) -> Ev
     parts = [
         _recoloured(data.images[i : i + _CHUNK], masks[i : i + _CHUNK], generator) for i in range(0, count, _CHUNK)
     ]
+    composites = torch.cat(parts)
+    if data.composites is not None and data.pair is not None:
+        own = data.pair[:count] >= 0
+        composites[own] = data.composites[data.pair[:count][own]]
     labels = torch.nn.functional.one_hot(data.labels[:count], 5).float()
-    return EvalSet(torch.cat(parts), data.images[:count], masks, labels)
+    return EvalSet(composites, data.images[:count], masks, labels)
 
 
 def _recoloured(images: Tensor, masks: Tensor, generator: torch.Generator) -> Tensor:
     levels = images[: len(masks)].float() / 255.0
-    changed = recolour(srgb_to_linear(levels), masks, generator=generator)
+    changed = recolour(srgb_to_linear(levels), masks, generator=generator, untouched_share=0.0)
     return ((levels + masks * (changed - levels)) * 255.0).round().byte()
 
 
 @torch.inference_mode()
-def network_outputs(network: S2CRNet, data: EvalSet) -> Tensor:
-    """The network's pictures (N, 3, P, P) uint8; the background is the composite's own."""
-    outputs = []
+def network_outputs(network: CurveNet, data: EvalSet) -> Tensor:
+    """The network's pictures (N, 3, P, P) uint8 on the CPU; the background is the composite's own."""
+    outputs, device = [], next(network.parameters()).device
     for i in range(0, len(data), _CHUNK):
-        composite = data.composites[i : i + _CHUNK].float() / 255.0
-        mask = data.masks[i : i + _CHUNK]
-        crop, alpha, background = thumbnails(composite, mask, network.config.thumbnail_px)
-        knots = network(crop * alpha, background, data.labels[i : i + _CHUNK])
+        composite = data.composites[i : i + _CHUNK].to(device).float() / 255.0
+        mask = data.masks[i : i + _CHUNK].to(device)
+        views = views_of(composite, mask, network.config.thumbnail_px)
+        knots = curves_of(network, views, data.labels[i : i + _CHUNK].to(device))
         curved = apply_cascade(composite.flatten(2), knots)[-1].view_as(composite).clamp(0, 1)
-        outputs.append(((composite + mask * (curved - composite)) * 255.0).round().byte())
+        outputs.append(((composite + mask * (curved - composite)) * 255.0).round().byte().cpu())
     return torch.cat(outputs)
 
 
@@ -75,7 +79,7 @@ def per_picture_fmse(outputs: Tensor, data: EvalSet) -> npt.NDArray[np.float64]:
     return ((error * data.masks).sum(dim=(1, 2, 3)) / area).double().numpy()
 
 
-def mean_fmse(network: S2CRNet, data: EvalSet) -> float:
+def mean_fmse(network: CurveNet, data: EvalSet) -> float:
     """Mean fMSE of a network over the set."""
     return float(per_picture_fmse(network_outputs(network, data), data).mean())
 

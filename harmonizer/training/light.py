@@ -29,13 +29,13 @@ def linear_to_srgb(light: Tensor) -> Tensor:
 
 def heavy_tailed(batch: int, channels: int, scale: float, generator: torch.Generator) -> Tensor:
     """(B, channels, 1, 1) draws from Student's t with 3 degrees of freedom, times scale."""
-    normal = torch.randn(batch, channels, 4, generator=generator)
+    normal = torch.randn(batch, channels, 4, generator=generator, device=generator.device)
     chi = normal[..., 1:].square().mean(-1).sqrt().clamp(min=0.25)
     return (scale * normal[..., 0] / chi).view(batch, channels, 1, 1)
 
 
 def _chance(batch: int, probability: float, generator: torch.Generator) -> Tensor:
-    return (torch.rand(batch, 1, 1, 1, generator=generator) < probability).float()
+    return (torch.rand(batch, 1, 1, 1, generator=generator, device=generator.device) < probability).float()
 
 
 def white_balance_gains(batch: int, strength: float, generator: torch.Generator) -> Tensor:
@@ -56,12 +56,12 @@ def relight(light: Tensor, *, strength: float, generator: torch.Generator) -> Te
     out = _PIVOT * (out / _PIVOT).clamp(min=1e-5) ** contrast
     out = _saturate(out, torch.exp(heavy_tailed(batch, 1, 0.12 * strength, generator).clamp(-0.7, 0.5)))
     out = _veil(out, strength, generator)
-    shoulder = torch.rand(batch, 1, 1, 1, generator=generator) * _chance(batch, 0.5, generator)
+    shoulder = torch.rand(batch, 1, 1, 1, generator=generator, device=generator.device) * _chance(batch, 0.5, generator)
     return out * (1.0 + shoulder) / (1.0 + shoulder * out.clamp(min=0))
 
 
 def _saturate(light: Tensor, factor: Tensor) -> Tensor:
-    luma = (light * torch.tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    luma = (light * light.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     return (luma + factor * (light - luma)).clamp(min=0)
 
 
@@ -70,7 +70,7 @@ def _veil(light: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     batch = light.shape[0]
     amount = heavy_tailed(batch, 1, 0.015 * strength, generator).abs().clamp(max=0.15)
     amount = amount * _chance(batch, 0.4, generator)
-    colour = 0.6 + 0.4 * torch.rand(batch, 3, 1, 1, generator=generator)
+    colour = 0.6 + 0.4 * torch.rand(batch, 3, 1, 1, generator=generator, device=generator.device)
     return light * (1 - amount) + amount * colour
 
 
@@ -87,28 +87,80 @@ def random_curves(levels: Tensor, *, generator: torch.Generator) -> Tensor:
     return (low + (high - low) * (bent + amount * (s_curve - bent))).clamp(0, 1)
 
 
+def random_look(levels: Tensor, *, generator: torch.Generator) -> Tensor:
+    """A smooth three-dimensional colour map, as 3D LUTs and retouch styles are (B, 3, H, W), [0, 1] -> same.
+
+    A matrix near the identity that keeps grey grey up to a cast, plus quadratic terms that leave black alone.
+    """
+    batch = levels.shape[0]
+    mix = heavy_tailed(batch, 9, 0.05, generator).clamp(-0.3, 0.3).view(batch, 3, 3)
+    mix = mix - mix.mean(dim=2, keepdim=True)
+    out = levels + torch.einsum("bij,bjhw->bihw", mix, levels)
+    luma = (levels * levels.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    toned = heavy_tailed(batch, 6, 0.06, generator).clamp(-0.4, 0.4)
+    out = out + toned[:, :3] * luma * (1 - luma) + toned[:, 3:] * levels * (1 - levels)
+    return random_curves(out.clamp(0, 1), generator=generator)
+
+
+def statistics(levels: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (B, 3, 1, 1) and covariance's Cholesky factor (B, 3, 3) of the foreground."""
+    weight = mask / mask.sum(dim=(2, 3), keepdim=True).clamp(min=1.0)
+    mean = (levels * weight).sum(dim=(2, 3), keepdim=True)
+    centred = ((levels - mean) * weight.sqrt()).flatten(2)
+    covariance = centred @ centred.transpose(1, 2) + 2e-4 * torch.eye(3, device=levels.device)
+    return mean, torch.linalg.cholesky(covariance)
+
+
 def borrow_statistics(levels: Tensor, mask: Tensor, *, generator: torch.Generator) -> Tensor:
-    """Foreground mean and spread moved part of the way to another picture's of the batch (B, 3, H, W)."""
-    weight = mask.sum(dim=(2, 3), keepdim=True).clamp(min=1.0)
-    mean = (levels * mask).sum(dim=(2, 3), keepdim=True) / weight
-    spread = (((levels - mean).square() * mask).sum(dim=(2, 3), keepdim=True) / weight).sqrt()
-    order = torch.randperm(levels.shape[0], generator=generator)
-    amount = 0.2 + 0.6 * torch.rand(levels.shape[0], 1, 1, 1, generator=generator)
-    ratio = (spread[order] / spread.clamp(min=0.02)).clamp(0.5, 2.0)
-    moved = mean[order] + (levels - mean) * ratio
+    """Foreground statistics moved part of the way to another picture's of the batch (B, 3, H, W).
+
+    Mean and spread a channel (Reinhard et al. 2001) on half the pictures, the whole covariance on the others
+    (a colour transfer after Xiao & Ma 2006, by Cholesky factors): published test pairs were made so.
+    """
+    batch = levels.shape[0]
+    if batch < 2:
+        return levels
+    mean, factor = statistics(levels, mask)
+    other = (
+        torch.arange(batch, device=levels.device)
+        + 1
+        + torch.randint(0, batch - 1, (batch,), generator=generator, device=generator.device)
+    ) % batch
+    spread, target = (f.square().sum(dim=2).sqrt() for f in (factor, factor[other]))
+    diagonal = torch.diag_embed((target / spread).clamp(0.4, 2.5))
+    whole = factor[other] @ torch.linalg.inv(factor)
+    by_channel = (torch.rand(batch, 1, 1, generator=generator, device=generator.device) < 0.5) | (
+        whole.abs().amax((1, 2), keepdim=True) > 3
+    )
+    transfer = torch.where(by_channel, diagonal, whole)
+    moved = mean[other] + torch.einsum("bij,bjhw->bihw", transfer, levels - mean)
+    amount = 0.15 + 0.7 * torch.rand(batch, 1, 1, 1, generator=generator, device=generator.device)
     return (levels + amount * (moved - levels)).clamp(0, 1)
 
 
-def recolour(light: Tensor, mask: Tensor, *, generator: torch.Generator) -> Tensor:
+UNTOUCHED_SHARE = 0.06
+_SHARES = (("curves", 0.16), ("look", 0.10), ("borrowed", 0.12))
+
+
+def recolour(
+    light: Tensor, mask: Tensor, *, generator: torch.Generator, untouched_share: float = UNTOUCHED_SHARE
+) -> Tensor:
     """Recoloured sRGB levels (B, 3, H, W) of linear pictures.
 
-    70 % by light, 15 % by curves, 8 % with borrowed statistics, 7 % as they are.
+    16 % by curves, 10 % by a three-dimensional look, 12 % with borrowed statistics, `untouched_share` as they
+    are, the rest by light.
     """
     levels = linear_to_srgb(light)
     out = linear_to_srgb(relight(light, strength=1.0, generator=generator))
-    draw = torch.rand(light.shape[0], generator=generator)
-    untouched, curved, borrowed = draw < 0.07, (draw >= 0.07) & (draw < 0.22), (draw >= 0.22) & (draw < 0.30)
-    out[untouched] = levels[untouched]
-    out[curved] = random_curves(levels[curved], generator=generator)
-    out[borrowed] = borrow_statistics(levels[borrowed], mask[borrowed], generator=generator)
+    draw = torch.rand(light.shape[0], generator=generator, device=generator.device)
+    start = untouched_share
+    out[draw < start] = levels[draw < start]
+    for kind, share in _SHARES:
+        chosen = (draw >= start) & (draw < start + share)
+        start += share
+        if kind == "borrowed" and bool(chosen.any()):
+            out[chosen] = borrow_statistics(levels, mask, generator=generator)[chosen]
+        elif bool(chosen.any()):
+            by = random_curves if kind == "curves" else random_look
+            out[chosen] = by(levels[chosen], generator=generator)
     return out

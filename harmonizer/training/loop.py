@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import copy
-import csv
 import io
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, cast
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from harmonizer.heads import HeadName
-from harmonizer.network import NetworkConfig, S2CRNet
-from harmonizer.training.evaluate import EvalSet, mean_fmse
-from harmonizer.training.loss import cascade_loss
+from harmonizer.backbone import BackboneName
+from harmonizer.config import HeadName, NetworkConfig, Views
+from harmonizer.curves import apply_cascade
+from harmonizer.fused import FusedNet
+from harmonizer.network import CurveNet, build_network
+from harmonizer.training.checkpoints import CHECKPOINT_FILE, LOG_FILE, add_to_log, first_line, read_checkpoint
+from harmonizer.training.evaluate import EvalSet, network_outputs, per_picture_fmse
+from harmonizer.training.loss import Discriminator, LossWeights, cascade_loss, generator_term, judge_loss, trust_loss
 from harmonizer.training.pictures import Pictures
-from harmonizer.training.views import Batch, draw_batch
-from harmonizer.weights import WeightsError, read_bounded, save_network, write_beside
+from harmonizer.training.views import Batch, Points, draw_batch
+from harmonizer.weights import WeightsError, save_network, write_beside
 
+MIN_THUMBNAIL_PX: Final = 32
+MIN_JUDGED_PX: Final = 80
 _PLAIN_BRANCH_EVERY = 5
+_LOSS_MEMORY = 0.98
 
 
 class TrainingError(Exception):
@@ -33,25 +39,34 @@ class TrainingError(Exception):
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """One run. Rates per step; `bf16` autocasts the encoder (2.4x on a CPU with AVX512-BF16)."""
+    """One run. Rates per step; `bf16` autocasts the encoder (2.4x on a CPU with AVX512-BF16).
+
+    batch: samples a step, scenes times recolourings. small_first: part of the steps that sees thumbnails of half
+    the side, four times as fast. device: a torch device; data and training live there.
+    """
 
     steps: int = 6000
     batch: int = 48
+    recolourings: int = 2
     learning_rate: float = 4e-4
     warmup_steps: int = 200
-    weight_decay: float = 0.01
+    weight_decay: float = 0.05
     average_decay: float = 0.998
     clip_norm: float = 1.0
     thumbnail_px: int = 128
-    heads: tuple[HeadName, ...] = ("published", "monotone")
+    small_first: float = 0.0
+    backbone: BackboneName = "squeezenet1_1"
+    heads: tuple[HeadName, ...] = ("published", "fused")
+    losses: LossWeights = field(default_factory=LossWeights)
     seed: int = 2333
     bf16: bool = True
+    device: str = "cpu"
     save_every_steps: int = 250
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a run reports: step of steps, smoothed loss, seconds left, validation fMSE by head if due."""
+    """What a run reports: step of steps, smoothed loss, seconds left, validation fMSE by head if just saved."""
 
     step: int
     steps: int
@@ -68,15 +83,40 @@ def learning_rate_at(step: int, settings: TrainSettings) -> float:
     return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
 
 
+def side_px_at(step: int, settings: TrainSettings) -> int:
+    """Side of the thumbnails at a step: half of the final one at first, where the run is set so."""
+    is_small = step < settings.small_first * settings.steps
+    return max(MIN_THUMBNAIL_PX, settings.thumbnail_px // 2) if is_small else settings.thumbnail_px
+
+
 def build_networks(settings: TrainSettings, encoder: nn.Module | None = None) -> nn.ModuleDict:
     """One network a head; all share the first one's encoder module."""
     networks = nn.ModuleDict()
     for head in settings.heads:
-        network = S2CRNet(NetworkConfig(head=head, thumbnail_px=settings.thumbnail_px))
+        config = NetworkConfig(backbone=settings.backbone, head=head, thumbnail_px=settings.thumbnail_px)
+        network = build_network(config)
         encoder = encoder if encoder is not None else network.encoder
         network.add_module(network.config.backbone, encoder)
         networks[head] = network
-    return networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return networks.to(settings.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def decayed_apart(networks: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups: weights decay, biases and normalisation don't."""
+    parameters = [p for p in networks.parameters() if p.requires_grad]
+    return [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _embedded(network: CurveNet, features: Tensor, views: Views) -> tuple[Tensor, Tensor, Tensor]:
+    """Foreground, background and surroundings of R * B samples from the encoder's features of both looks."""
+    count, shared = len(views.foreground), len(views.foreground) // len(views.background)
+    foreground = network.pooled(features[:count], views.foreground, views.alpha)
+    background = network.pooled(features[count:], views.background, views.keep)
+    around = network.around(views.background, views.hole)
+    return foreground, background.repeat(shared, 1), around.repeat(shared, 1)
 
 
 class Trainer:
@@ -86,63 +126,106 @@ class Trainer:
         torch.manual_seed(settings.seed)
         self.settings = settings
         self.step = 0
+        self.smoothed_loss = math.nan
         self.networks = build_networks(settings, encoder)
-        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.generator = torch.Generator(settings.device).manual_seed(settings.seed)
         self.average = AveragedModel(
             self.networks,
             multi_avg_fn=get_ema_multi_avg_fn(settings.average_decay),  # type: ignore[no-untyped-call]
             use_buffers=False,
         )
         self.optimizer = torch.optim.AdamW(
-            self.networks.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+            decayed_apart(self.networks, settings.weight_decay), lr=settings.learning_rate
+        )
+        self.judge = Discriminator().to(settings.device) if settings.losses.adversarial else None
+        self.judge_optimizer = (
+            torch.optim.RMSprop(self.judge.parameters(), lr=settings.learning_rate) if self.judge else None
         )
 
     def train_step(self, data: Pictures) -> float:
-        """One step on a fresh batch; the loss. TrainingError when it is not finite (nothing is updated)."""
-        pick = torch.randint(0, len(data), (self.settings.batch,), generator=self.generator)
-        batch = draw_batch(data, pick, side_px=self.settings.thumbnail_px, generator=self.generator)
-        loss = self._loss(batch, use_class=self.step % _PLAIN_BRANCH_EVERY != 0)
-        if not math.isfinite(loss.item()):
-            raise TrainingError(f"the loss became {loss.item()} at step {self.step}")
+        """One step on a fresh batch; the loss.
+
+        TrainingError when it or its gradient is not finite; weights and average are then as they were.
+        """
+        self.networks.train()
+        loss = self._next_loss(data)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingError(f"the loss became {value} at step {self.step}")
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate_at(self.step, self.settings)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.networks.parameters(), self.settings.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self.networks.parameters(), self.settings.clip_norm)
+        if not math.isfinite(norm.item()):
+            raise TrainingError(f"the gradient became {norm.item()} at step {self.step}")
         self.optimizer.step()
         self.average.update_parameters(self.networks)
         self.step += 1
-        return loss.item()
+        is_first = math.isnan(self.smoothed_loss)
+        self.smoothed_loss = value if is_first else _LOSS_MEMORY * self.smoothed_loss + (1 - _LOSS_MEMORY) * value
+        return value
 
-    def _loss(self, batch: Batch, *, use_class: bool) -> Tensor:
-        both = torch.cat((batch.foreground, batch.background)).contiguous(memory_format=torch.channels_last)
-        first = next(iter(self.networks.values()))
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.bf16):
-            embedded = first.embed(both)  # type: ignore[operator]
-        foreground, background = embedded.float().chunk(2)
-        label = batch.label if use_class else None
-        losses = [self._head_loss(net, foreground, background, label, batch) for net in self.networks.values()]
+    def _next_loss(self, data: Pictures) -> Tensor:
+        return self._loss(self._batch(data))
+
+    def _batch(self, data: Pictures) -> Batch:
+        s = self.settings
+        scenes = max(1, s.batch // s.recolourings)
+        pick = torch.randint(0, len(data), (scenes,), generator=self.generator, device=s.device)
+        side_px = side_px_at(self.step, s)
+        return draw_batch(data, pick, side_px=side_px, generator=self.generator, recolourings=s.recolourings)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        encoder = next(iter(self.networks.values())).encoder
+        assert isinstance(encoder, nn.Module)  # noqa: S101  (narrowing for the type checker)
+        with torch.autocast(torch.device(self.settings.device).type, torch.bfloat16, enabled=self.settings.bf16):
+            features = encoder(batch.views.looks())
+        label = batch.label if self.step % _PLAIN_BRANCH_EVERY != 0 else None
+        losses = [self._head_loss(net, features.float(), label, batch) for net in self.networks.values()]
         return torch.stack(losses).mean()
 
-    def _head_loss(
-        self, network: nn.Module, foreground: Tensor, background: Tensor, label: Tensor | None, batch: Batch
-    ) -> Tensor:
-        knots: Tensor = network.knots(foreground, background, label)  # type: ignore[operator]
+    def _head_loss(self, network: nn.Module, features: Tensor, label: Tensor | None, batch: Batch) -> Tensor:
+        net = cast("CurveNet", network)
+        foreground, background, around = _embedded(net, features, batch.views)
+        if isinstance(net, FusedNet):
+            knots, odds = net.read(foreground, background, label, around)
+            loss = self._fused_loss(knots, odds, batch.points)
+        else:
+            knots = net.knots(foreground, background, label, around)
+            loss = self._curve_loss(knots, batch.points)
+        return loss if self.judge is None else loss + self._adversarial(knots, batch)
+
+    def _fused_loss(self, knots: Tensor, odds: Tensor, points: Points) -> Tensor:
+        """Curves learn before they are pulled to the identity: a pulled one would have no gradient."""
+        return self._curve_loss(knots, points) + self.settings.losses.trust * trust_loss(odds, knots, points)
+
+    def _curve_loss(self, knots: Tensor, points: Points) -> Tensor:
         if not bool(torch.isfinite(knots).all()):
             raise TrainingError(f"a curve became nan or infinite at step {self.step}")
-        return cascade_loss(knots, batch)
+        return cascade_loss(knots, points, self.settings.losses)
 
-    def averaged(self) -> dict[str, S2CRNet]:
+    def _adversarial(self, knots: Tensor, batch: Batch) -> Tensor:
+        """The generator's term; the judge itself takes its step on the way, as in the published code."""
+        assert self.judge is not None and self.judge_optimizer is not None  # noqa: S101, PT018  (narrowing)
+        shown = batch.views.foreground
+        fake = apply_cascade(shown.flatten(2), knots)[-1].view_as(shown) * batch.views.alpha
+        self.judge_optimizer.zero_grad(set_to_none=True)
+        judge_loss(self.judge, fake, batch.real).backward()  # type: ignore[no-untyped-call]
+        self.judge_optimizer.step()
+        return self.settings.losses.adversarial * generator_term(self.judge, fake)
+
+    def averaged(self) -> dict[str, CurveNet]:
         """The averaged networks by head, detached from training."""
         networks = copy.deepcopy(self.average.module)
         assert isinstance(networks, nn.ModuleDict)  # noqa: S101  (narrowing for the type checker)
-        return {head: net.eval() for head, net in networks.items() if isinstance(net, S2CRNet)}
+        return {head: cast("CurveNet", net.eval()) for head, net in networks.items()}
 
     def restart_average(self) -> None:
         """Let the average start at the present weights, after they were set from outside."""
         self.average.module.load_state_dict(self.networks.state_dict())
 
-    def start_from(self, networks: Mapping[str, S2CRNet]) -> None:
+    def start_from(self, networks: Mapping[str, CurveNet]) -> None:
         """Take the weights of trained networks by head (their encoders are one and the same)."""
         try:
             for head, network in networks.items():
@@ -158,63 +241,106 @@ class Trainer:
         write_beside(path, buffer.getvalue())
 
     def _state(self) -> dict[str, Any]:
-        return {
+        state = {
             "settings": asdict(self.settings),
             "step": self.step,
+            "smoothed_loss": self.smoothed_loss,
             "networks": self.networks.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
+            "torch_random": torch.get_rng_state(),
         }
+        if self._is_cuda:
+            state["device_random"] = torch.cuda.get_rng_state(self.settings.device)
+        if self.judge is not None and self.judge_optimizer is not None:
+            state["judge"] = self.judge.state_dict()
+            state["judge_optimizer"] = self.judge_optimizer.state_dict()
+        return state
+
+    @property
+    def _is_cuda(self) -> bool:
+        return torch.device(self.settings.device).type == "cuda"
 
     def resume(self, path: Path) -> None:
-        """Continue a saved run. WeightsError when the file is not a checkpoint of this architecture."""
+        """Continue a saved run; on the device it was saved on, to the bit.
+
+        WeightsError when the file can't be read or is no checkpoint of this architecture.
+        """
+        state = read_checkpoint(path, like=asdict(self.settings))
+        if self.judge is not None and "judge" not in state:
+            raise WeightsError(f"{path} is no checkpoint of this run: it has no adversarial judge")
         try:
-            state = torch.load(io.BytesIO(read_bounded(path)), weights_only=True)
-            self.networks.load_state_dict(state["networks"])
-            self.average.load_state_dict(state["average"])
-            self.optimizer.load_state_dict(state["optimizer"])
+            self._set_state(state)
+        except Exception as error:  # a damaged state fails in a dozen ways; all mean the same here
+            raise WeightsError(f"{path} is no checkpoint of this run ({first_line(error)})") from error
+
+    def _set_state(self, state: dict[str, Any]) -> None:
+        self.networks.load_state_dict(state["networks"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.judge is not None and self.judge_optimizer is not None:
+            self.judge.load_state_dict(state["judge"])
+            self.judge_optimizer.load_state_dict(state["judge_optimizer"])
+        saved_on = torch.device(state["settings"]["device"]).type
+        if saved_on == torch.device(self.settings.device).type:
             self.generator.set_state(state["generator"])
-            self.step = int(state["step"])
-        except (KeyError, TypeError, RuntimeError, ValueError, EOFError) as error:
-            raise WeightsError(f"{path} is no checkpoint of this run: {str(error)[:120]}") from error
+        torch.set_rng_state(state["torch_random"])
+        if self._is_cuda and "device_random" in state:
+            torch.cuda.set_rng_state(state["device_random"], self.settings.device)
+        self.smoothed_loss = float(state["smoothed_loss"])
+        self.step = int(state["step"])
 
     def export(self, folder: Path) -> dict[str, str]:
         """Averaged weights as `<head>.safetensors`; SHA-256 by head."""
+        return self._export(self.averaged(), folder)
+
+    def _export(self, networks: Mapping[str, CurveNet], folder: Path) -> dict[str, str]:
         notes = {"trained_steps": str(self.step)}
-        return {
-            head: save_network(net, folder / f"{head}.safetensors", notes=notes)
-            for head, net in self.averaged().items()
-        }
+        return {head: save_network(net, folder / f"{head}.safetensors", notes=notes) for head, net in networks.items()}
+
+    def checkpoint(self, folder: Path, validation: EvalSet) -> Saved:
+        """Save everything, weights and a line of `log.csv`. OSError when the folder can't take it."""
+        self.save(folder / CHECKPOINT_FILE)
+        networks = self.averaged()
+        self._export(networks, folder)
+        outputs = {head: network_outputs(net, validation) for head, net in networks.items()}
+        scores = {head: float(per_picture_fmse(o, validation).mean()) for head, o in outputs.items()}
+        add_to_log(folder / LOG_FILE, self.step, loss=self.smoothed_loss, scores=scores)
+        return Saved(self.step, scores, outputs)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What was just saved: the step, and by head the validation set's fMSE and outputs (N, 3, P, P) uint8."""
+
+    step: int
+    scores: dict[str, float]
+    outputs: dict[str, Tensor]
 
 
 def run(
-    trainer: Trainer, data: Pictures, validation: EvalSet, folder: Path, report: Callable[[Progress], None]
+    trainer: Trainer,
+    data: Pictures,
+    validation: EvalSet,
+    folder: Path,
+    report: Callable[[Progress], None],
+    *,
+    on_save: Callable[[Saved], None] = lambda saved: None,
 ) -> None:
     """Train to the last step, saving and validating as set; `log.csv`, `last.pt` and weights land in folder.
 
     On a non-finite loss or an interrupt the last good checkpoint stays and the error goes on.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    settings, smoothed, started, first = trainer.settings, 0.0, time.monotonic(), trainer.step
+    settings, started, first = trainer.settings, time.monotonic(), trainer.step
     while trainer.step < settings.steps:
-        loss = trainer.train_step(data)
-        smoothed = loss if smoothed == 0.0 else 0.98 * smoothed + 0.02 * loss
-        due = trainer.step % settings.save_every_steps == 0 or trainer.step == settings.steps
-        scores = _checkpoint(trainer, validation, folder, smoothed) if due else {}
+        trainer.train_step(data)
+        scores = {}
+        if trainer.step % settings.save_every_steps == 0 or trainer.step == settings.steps:
+            saved = trainer.checkpoint(folder, validation)
+            on_save(saved)
+            scores = saved.scores
         per_step = (time.monotonic() - started) / (trainer.step - first)
-        report(Progress(trainer.step, settings.steps, smoothed, per_step * (settings.steps - trainer.step), scores))
-
-
-def _checkpoint(trainer: Trainer, validation: EvalSet, folder: Path, loss: float) -> dict[str, float]:
-    trainer.save(folder / "last.pt")
-    trainer.export(folder)
-    scores = {head: mean_fmse(net, validation) for head, net in trainer.averaged().items()}
-    log = folder / "log.csv"
-    is_new = not log.exists()
-    with log.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        if is_new:
-            writer.writerow(["step", "loss", *(f"val_fmse_{head}" for head in scores)])
-        writer.writerow([trainer.step, f"{loss:.5f}", *(f"{s:.1f}" for s in scores.values())])
-    return scores
+        eta_s = per_step * (settings.steps - trainer.step)
+        report(Progress(trainer.step, settings.steps, trainer.smoothed_loss, eta_s, scores))

@@ -11,39 +11,49 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from harmonizer.config import SemanticClass, Views
 from harmonizer.training.light import linear_to_srgb, recolour, relight, srgb_to_linear
 from harmonizer.training.pictures import Pictures
 
 _MIN_FOREGROUND = 0.003
 _REGION_CHANCE = 0.25
+_OWN_CHANCE = 0.5
 _FILL_CHANCE = 0.5
 _CLASS_DROPOUT = 0.1
-_OTHER = 4
+_BOX_PX = 64
+_SCENE_STRENGTH = 0.4
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One training step's input and truth.
+class Points:
+    """Sampled foreground pixels: composite, truth (B, 3, M) in [0, 1]; weight (B, 1, M), 0 where they don't count."""
 
-    foreground, background: masked thumbnails (B, 3, S, S) in [0, 1]. label: one-hot (B, 5).
-    composite, truth: foreground crops (B, 3, M) of sampled levels; weight: alpha there (B, 1, M), zero
-    for pictures whose mask left the crop.
-    """
-
-    foreground: Tensor
-    background: Tensor
-    label: Tensor
     composite: Tensor
     truth: Tensor
     weight: Tensor
 
 
+@dataclass(frozen=True)
+class Batch:
+    """One training step's input and truth: B scenes, each with R recolourings of its foreground.
+
+    views: foreground and alpha are R * B, all scenes in order R times; background, keep and hole are B.
+    label: one-hot (R * B, 5). points: of R * B crops, weightless for pictures whose mask left the crop.
+    real (R * B, 3, S, S): the true foreground times alpha, for a judge of whole pictures.
+    """
+
+    views: Views
+    label: Tensor
+    points: Points
+    real: Tensor
+
+
 def random_crop(batch: int, *, generator: torch.Generator) -> Tensor:
     """Affine (B, 2, 3) for `grid_sample`: 60-100 % of the side, anywhere inside, mirrored half the time."""
-    side = 0.6 + 0.4 * torch.rand(batch, 2, generator=generator)
-    shift = (1 - side) * (2 * torch.rand(batch, 2, generator=generator) - 1)
-    mirror = 1 - 2 * (torch.rand(batch, generator=generator) < 0.5).float()
-    theta = torch.zeros(batch, 2, 3)
+    side = 0.6 + 0.4 * torch.rand(batch, 2, generator=generator, device=generator.device)
+    shift = (1 - side) * (2 * torch.rand(batch, 2, generator=generator, device=generator.device) - 1)
+    mirror = 1 - 2 * (torch.rand(batch, generator=generator, device=generator.device) < 0.5).float()
+    theta = torch.zeros(batch, 2, 3, device=generator.device)
     theta[:, 0, 0], theta[:, 1, 1] = side[:, 0] * mirror, side[:, 1]
     theta[:, :, 2] = shift
     return theta
@@ -52,25 +62,26 @@ def random_crop(batch: int, *, generator: torch.Generator) -> Tensor:
 def sample(pictures: Tensor, theta: Tensor, side_px: int) -> Tensor:
     """Crop (B, C, P, P) by an affine to (B, C, side, side), bilinear.
 
-    No low-pass: every caller shrinks by less than 1.4, where aliasing stays below what resizing varies.
+    No low-pass: pictures are packed at 1.5 times the thumbnails, where aliasing stays below what resizing varies.
     """
     grid = F.affine_grid(theta, [theta.shape[0], 1, side_px, side_px], align_corners=False)
     return F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
 
 
 def random_regions(batch: int, side_px: int, *, generator: torch.Generator) -> Tensor:
-    """Smooth random regions (B, 1, P, P) in {0, 1} covering 5-40 % of the picture."""
-    noise = torch.randn(batch, 1, 5, 5, generator=generator)
-    field = F.interpolate(noise, size=(side_px, side_px), mode="bicubic", align_corners=False)
-    share = 0.05 + 0.35 * torch.rand(batch, generator=generator)
-    flat = field.flatten(1).sort(dim=1, descending=True).values
-    index = (share * flat.shape[1]).long().unsqueeze(1)
-    return (field > flat.gather(1, index).view(-1, 1, 1, 1)).float()
+    """Smooth random regions (B, 1, P, P) in {0, 1} covering about 5-40 % of the picture."""
+    noise = torch.randn(batch, 1, 5, 5, generator=generator, device=generator.device)
+    coarse = F.interpolate(noise, size=(40, 40), mode="bicubic", align_corners=False)
+    share = 0.05 + 0.35 * torch.rand(batch, generator=generator, device=generator.device)
+    ordered = coarse.flatten(1).sort(dim=1, descending=True).values
+    level = ordered.gather(1, (share * ordered.shape[1]).long().unsqueeze(1)).view(-1, 1, 1, 1)
+    field = F.interpolate(coarse, size=(side_px, side_px), mode="bilinear", align_corners=False)
+    return (field > level).float()
 
 
 def box_affine(mask: Tensor) -> Tensor:
     """Affine (B, 2, 3) that crops to the bounding box of mask > 0.5; the whole picture where it is empty."""
-    theta = torch.zeros(mask.shape[0], 2, 3)
+    theta = torch.zeros(mask.shape[0], 2, 3, device=mask.device)
     for row, axis in ((0, 2), (1, 3)):
         inside = (mask > 0.5).any(dim=axis).flatten(1)
         inside = torch.where(inside.any(dim=1, keepdim=True), inside, torch.ones_like(inside))
@@ -101,69 +112,116 @@ def fill_hole(background: Tensor, keep: Tensor) -> Tensor:
 
 def jitter_mask(mask: Tensor, *, generator: torch.Generator) -> Tensor:
     """The mask as a segmenter would give it: grown, shrunk or softened by a few px, by picture."""
-    grown, shrunk = F.max_pool2d(mask, 5, 1, 2), -F.max_pool2d(-mask, 5, 1, 2)
-    soft = F.avg_pool2d(mask, 5, 1, 2)
-    draw = torch.rand(mask.shape[0], 1, 1, 1, generator=generator)
-    out = torch.where(draw < 0.15, grown, mask)
-    out = torch.where((draw >= 0.15) & (draw < 0.3), shrunk, out)
-    return torch.where((draw >= 0.3) & (draw < 0.6), soft, out)
+    draw = torch.rand(mask.shape[0], generator=generator, device=generator.device)
+    grown, shrunk, soft = draw < 0.15, (draw >= 0.15) & (draw < 0.3), (draw >= 0.3) & (draw < 0.6)
+    out = mask.clone()
+    out[grown] = F.max_pool2d(mask[grown], 5, 1, 2)
+    out[shrunk] = -F.max_pool2d(-mask[shrunk], 5, 1, 2)
+    out[soft] = F.avg_pool2d(mask[soft], 5, 1, 2)
+    return out
 
 
-def _crop_pictures(data: Pictures, pick: Tensor, side_px: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Cropped linear pictures and masks, with regions drawn where none is given or by chance."""
-    stacked = torch.cat((data.images[pick], data.masks[pick]), dim=1).float() / 255.0
-    cropped = sample(stacked, random_crop(len(pick), generator=generator), side_px)
-    regions = random_regions(len(pick), side_px, generator=generator)
-    draw = torch.rand(len(pick), generator=generator) < _REGION_CHANCE
-    use_region = (~data.has_mask[pick] | draw).view(-1, 1, 1, 1)
-    light = srgb_to_linear(cropped[:, :3])
-    return relight(light, strength=0.35, generator=generator).clamp(0, 1), torch.where(
-        use_region, regions, cropped[:, 3:]
-    )
+def compose(outer: Tensor, inner: Tensor) -> Tensor:
+    """The affine (B, 2, 3) that looks through `inner` at what `outer` crops."""
+    linear = outer[:, :, :2] @ inner[:, :, :2]
+    return torch.cat((linear, outer[:, :, :2] @ inner[:, :, 2:] + outer[:, :, 2:]), dim=2)
 
 
-def thumbnails(
-    composite: Tensor, mask: Tensor, side_px: int, *, extra: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Foreground crop with `extra` channels appended, its mask, and the masked background.
+def _masks(data: Pictures, pick: Tensor, keep: Tensor | None, generator: torch.Generator) -> Tensor:
+    """Known masks of these pictures (B, 1, P, P) in [0, 1]; drawn regions where there is none, or by chance.
 
-    composite (B, 3, P, P), mask (B, 1, P, P) -> crop (B, 3+E, S, S) unmasked, alpha (B, 1, S, S),
-    background (B, 3, S, S) with the foreground blacked out.
+    keep (B,): whose mask is no matter of chance.
     """
-    stacked = torch.cat([composite, mask] + ([] if extra is None else [extra]), dim=1)
-    crop = sample(stacked, box_affine(mask), side_px)
-    keep = 1 - mask
-    background = F.interpolate(composite * keep, size=(side_px, side_px), mode="area")
-    return torch.cat((crop[:, :3], crop[:, 4:]), dim=1), crop[:, 3:4], background
+    regions = random_regions(len(pick), data.images.shape[-1], generator=generator)
+    draw = torch.rand(len(pick), generator=generator, device=generator.device) < _REGION_CHANCE
+    use_region = ~data.has_mask[pick] | (draw if keep is None else draw & ~keep)
+    return torch.where(use_region.view(-1, 1, 1, 1), regions, data.masks[pick].float() / 255.0)
 
 
-def draw_batch(data: Pictures, pick: Tensor, *, side_px: int, generator: torch.Generator) -> Batch:
-    """A batch of these pictures, freshly cropped, masked and recoloured."""
-    working_px = data.images.shape[-1] * 3 // 4
-    light, mask = _crop_pictures(data, pick, working_px, generator)
-    truth = linear_to_srgb(light)
-    composite = truth + mask * (recolour(light, mask, generator=generator) - truth)
+@dataclass(frozen=True)
+class _Own:
+    """Published composites (B, 3, P, P) in [0, 1], and which of R * B samples are shown theirs (R * B,)."""
+
+    pictures: Tensor
+    shown: Tensor
+
+    def scenes(self) -> Tensor:
+        """(B,): those with a sample that is shown its own; they stay in their own light."""
+        return self.shown.view(-1, len(self.pictures)).any(dim=0)
+
+
+def _own_composites(data: Pictures, pick: Tensor, recolourings: int, generator: torch.Generator) -> _Own | None:
+    """Half the samples of published pairs keep the recolouring they were published with."""
+    if data.composites is None or data.pair is None:
+        return None
+    rows = data.pair[pick]
+    draw = torch.rand(recolourings, len(pick), generator=generator, device=generator.device) < _OWN_CHANCE
+    return _Own(data.composites[rows.clamp(min=0)].float() / 255.0, (draw & (rows >= 0)).flatten())
+
+
+def views_of(composite: Tensor, mask: Tensor, side_px: int) -> Views:
+    """What a network is shown of finished composites (B, 3, P, P) and their masks (B, 1, P, P)."""
+    crop = sample(torch.cat((composite, mask), dim=1), box_affine(mask), side_px)
+    small = F.interpolate(torch.cat((composite * (1 - mask), mask), dim=1), size=(side_px, side_px), mode="area")
+    alpha, hole = crop[:, 3:], small[:, 3:]
+    return Views(crop[:, :3] * alpha, alpha, small[:, :3], 1 - hole, hole)
+
+
+def draw_batch(
+    data: Pictures, pick: Tensor, *, side_px: int, generator: torch.Generator, recolourings: int = 1
+) -> Batch:
+    """A batch of these pictures, freshly cropped, masked, relit as a whole and recoloured.
+
+    Several recolourings share a scene: its background is drawn and embedded once, and the network sees that
+    the same person in another light has the same truth. Where a pair was published, half the recolourings are
+    its own; its scene is then left in its own light, and its mask is the published one.
+    """
+    own = _own_composites(data, pick, recolourings, generator)
+    mask = _masks(data, pick, None if own is None else own.scenes(), generator)
     seen = jitter_mask(mask, generator=generator)
-    crop, alpha, background = thumbnails(composite, seen, side_px, extra=torch.cat((truth, mask), dim=1))
-    keep = F.interpolate(1 - seen, size=(side_px, side_px), mode="area")
-    fill = (torch.rand(len(pick), 1, 1, 1, generator=generator) < _FILL_CHANCE).float()
-    background = background + fill * (fill_hole(background, keep) - background)
-    levels, true_levels, weight = _sampled(crop, generator)
-    usable = (mask.mean(dim=(1, 2, 3)) > _MIN_FOREGROUND).view(-1, 1, 1).float()
-    label = data.labels[pick].clone()
-    label[torch.rand(len(pick), generator=generator) < _CLASS_DROPOUT] = _OTHER
+    whole = random_crop(len(pick), generator=generator)
+    box = compose(whole, box_affine(sample(seen, whole, _BOX_PX)))
+    stacked = torch.cat((data.images[pick].float() / 255.0, mask, seen), dim=1)
+    views = torch.cat((sample(stacked, whole, side_px), sample(stacked, box, side_px)), dim=3)
+    taken = srgb_to_linear(views[:, :3])
+    light = relight(taken, strength=_SCENE_STRENGTH, generator=generator).clamp(0, 1)
+    if own is not None:
+        light = torch.where(own.scenes().view(-1, 1, 1, 1), taken, light)
+    scene, light = light[..., :side_px], light[..., side_px:]
+    around, crop = views[:, 3:, :, :side_px], views[:, 3:, :, side_px:]
+    background, keep = _background(linear_to_srgb(scene), 1 - around[:, 1:], generator)
+    light, crop = light.repeat(recolourings, 1, 1, 1), crop.repeat(recolourings, 1, 1, 1)
+    true_mask, alpha = crop[:, :1], crop[:, 1:]
+    truth = linear_to_srgb(light)
+    composite = truth + true_mask * (recolour(light, true_mask, generator=generator) - truth)
+    if own is not None:
+        published = sample(own.pictures, box, side_px).repeat(recolourings, 1, 1, 1)
+        composite = torch.where(own.shown.view(-1, 1, 1, 1), published, composite)
+    points = _sampled(torch.cat((composite, truth, true_mask), dim=1), generator)
+    usable = (around[:, :1].mean(dim=(1, 2, 3)) > _MIN_FOREGROUND).repeat(recolourings).view(-1, 1, 1)
     return Batch(
-        foreground=crop[:, :3] * alpha,
-        background=background,
-        label=F.one_hot(label, 5).float(),
-        composite=levels,
-        truth=true_levels,
-        weight=weight * usable,
+        views=Views(composite * alpha, alpha, background, keep, around[:, 1:]),
+        label=_labels(data.labels[pick].repeat(recolourings), generator),
+        points=Points(points[:, :3], points[:, 3:6], ((points[:, 6:] > 0.5) & usable).float()),
+        real=truth * alpha,
     )
 
 
-def _sampled(crop: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Every 16th pixel of the foreground crop, at a random offset: enough to see a curve's error."""
-    dy, dx = torch.randint(0, 4, (2,), generator=generator).tolist()
-    points = crop[:, :, dy::4, dx::4].flatten(2)
-    return points[:, :3], points[:, 3:6], (points[:, 6:7] > 0.5).float()
+def _background(scene: Tensor, keep: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The scene without its foreground, and its coverage; the hole filled by chance, as a plate has none."""
+    background = scene * keep
+    fill = torch.rand(len(scene), generator=generator, device=generator.device) < _FILL_CHANCE
+    background[fill] = fill_hole(background[fill], keep[fill])
+    return background, torch.where(fill.view(-1, 1, 1, 1), torch.ones_like(keep), keep)
+
+
+def _labels(label: Tensor, generator: torch.Generator) -> Tensor:
+    """One-hot classes (B, 5), some of them withheld."""
+    dropped = torch.rand(len(label), generator=generator, device=generator.device) < _CLASS_DROPOUT
+    return F.one_hot(torch.where(dropped, torch.full_like(label, int(SemanticClass.OTHER)), label), 5).float()
+
+
+def _sampled(crop: Tensor, generator: torch.Generator) -> Tensor:
+    """Every 16th pixel (B, C, M) of a crop, at a random offset: enough to see a curve's error."""
+    dy, dx = torch.randint(0, 4, (2,), generator=generator, device=generator.device).tolist()
+    return crop[:, :, dy::4, dx::4].flatten(2)

@@ -1,9 +1,6 @@
-import json
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from app.cli import main
 from app.pipeline.video_reader import VideoReader
@@ -32,6 +29,9 @@ def test_help_exists_for_every_command(capsys):
         "models",
         "weights",
         "train",
+        "masks",
+        "eval",
+        "eval-video",
         "bench",
         "devices",
     ):
@@ -85,41 +85,3 @@ def test_render_bench_splits_by_stage(run_json, person_clip):
     assert code == 0
     assert report["fps"] > 0
     assert "encode" in report["stages_ms"]
-
-
-@pytest.fixture
-def tiny_collection(tmp_path):
-    rng = np.random.default_rng(0)
-    for i in range(40):
-        coarse = Image.fromarray(rng.integers(0, 255, (4, 5, 3), dtype=np.uint8))
-        coarse.resize((60, 50), Image.Resampling.BICUBIC).save(tmp_path / f"{i:03}.png")
-    return tmp_path
-
-
-TINY = ("--batch", 2, "--thumbnail-px", 48, "--save-every", 2, "--threads", 1)
-
-
-def test_training_writes_weights_that_harmonize_takes_and_goes_on(run_json, tiny_collection, tmp_path):
-    out = tmp_path / "run"
-    code, result = run_json("train", "--data", f"{tiny_collection}=other", "--out", out, "--steps", 2, *TINY)
-    assert code == 0
-    methods = {row["method"] for row in result["scores"]}
-    assert methods == {"untouched", "reinhard", "histogram", "published", "monotone"}
-    assert json.loads((out / "scores.json").read_text()) == result["scores"]
-    code, _ = run_json("train", "--data", f"{tiny_collection}=other", "--out", out, "--steps", 4, *TINY)
-    assert code == 0
-    assert [line.split(",")[0] for line in (out / "log.csv").read_text().splitlines()] == ["step", "2", "4"]
-    Image.new("L", (60, 50), 255).save(tmp_path / "mask.png")
-    picture = tiny_collection / "000.png"
-    arguments = ("--mask", tmp_path / "mask.png", "-o", tmp_path / "o.png")
-    assert run_json("harmonize", picture, *arguments, "--weights", out / "monotone.safetensors")[0] == 0
-
-
-def test_training_on_nothing_usable_ends_with_a_sentence(run, tmp_path):
-    (tmp_path / "a.png").write_bytes(b"junk")
-    code, _, err = run("train", "--data", tmp_path, "--out", tmp_path / "run", *TINY)
-    assert code == 3
-    assert "a.png" in err
-    code, _, err = run("train", "--data", tmp_path / "none", "--out", tmp_path / "run", *TINY)
-    assert code == 3
-    assert "no folder" in err

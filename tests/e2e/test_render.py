@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from app.pipeline.video_reader import VideoReader
-from harmonizer.network import NetworkConfig, S2CRNet
+from harmonizer.config import NetworkConfig
+from harmonizer.network import S2CRNet
 from harmonizer.weights import save_network
 from tests.e2e.conftest import SIZE
 from tests.support.media import audio_packets, frame_times_s, write_clip

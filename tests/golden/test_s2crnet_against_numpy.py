@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from harmonizer.config import SemanticClass, one_hot
 from harmonizer.curves import apply_cascade, fold
-from harmonizer.network import SemanticClass, one_hot
 from harmonizer.reference import cascade
 from harmonizer.weights import load_published, network_from_published
 from tests.support import numpy_s2crnet as reference

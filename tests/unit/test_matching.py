@@ -48,7 +48,7 @@ def test_still_plate_is_embedded_once(engine):
 
 
 def test_another_still_plate_is_embedded_and_starts_over_at_once(engine):
-    slow = MatchSettings(smoothing=SmoothingSettings(tau_s=100.0))
+    slow = MatchSettings(smoothing=SmoothingSettings("ema", tau_s=100.0))
     matcher = Matcher(engine, slow)
     first = table(matcher, time_s=0.0)
     changed = table(matcher, time_s=0.04, plate=2, key="b")
@@ -66,7 +66,7 @@ def test_moving_plate_is_embedded_at_a_bounded_rate(engine):
 
 
 def test_curve_is_smoothed_over_time_and_reset_lets_go(engine):
-    matcher = Matcher(engine, MatchSettings(smoothing=SmoothingSettings(tau_s=1.0)))
+    matcher = Matcher(engine, MatchSettings(smoothing=SmoothingSettings("ema", tau_s=1.0)))
     start = table(matcher, time_s=0.0, pixels=7).astype(int)
     target = table(Matcher(engine), time_s=0.0, pixels=8).astype(int)
     step = table(matcher, time_s=0.04, pixels=8).astype(int)
@@ -76,7 +76,7 @@ def test_curve_is_smoothed_over_time_and_reset_lets_go(engine):
 
 
 def test_nobody_in_the_picture_gives_no_table_and_forgets_the_last_one(engine):
-    matcher = Matcher(engine, MatchSettings(smoothing=SmoothingSettings(tau_s=100.0)))
+    matcher = Matcher(engine, MatchSettings(smoothing=SmoothingSettings("ema", tau_s=100.0)))
     table(matcher, time_s=0.0, pixels=7)
     assert table(matcher, time_s=0.04, alpha=np.zeros((SIZE[1], SIZE[0]), np.uint8)) is None
     back = table(matcher, time_s=0.08, pixels=8)

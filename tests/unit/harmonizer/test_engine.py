@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from harmonizer.config import NetworkConfig
 from harmonizer.curves import identity_knots
 from harmonizer.engine import (
     Harmonizer,
@@ -12,7 +13,7 @@ from harmonizer.engine import (
     harmonize_composite,
     render,
 )
-from harmonizer.network import NetworkConfig, S2CRNet
+from harmonizer.network import S2CRNet
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ def test_first_knots_are_taken_as_they_are():
 
 
 def test_settles_at_the_same_speed_at_any_frame_rate():
-    at_10, at_60 = (settle(KnotSmoother(SmoothingSettings(tau_s=0.3)), hz, 0.5) for hz in (10, 60))
+    at_10, at_60 = (settle(KnotSmoother(SmoothingSettings("ema", tau_s=0.3)), hz, 0.5) for hz in (10, 60))
     assert at_10 == pytest.approx(at_60, abs=1e-9)
     assert at_10 == pytest.approx(1 - 0.5 * np.exp(-0.5 / 0.3))
 

@@ -4,7 +4,8 @@ import json
 import pytest
 import torch
 
-from harmonizer.network import NetworkConfig, S2CRNet
+from harmonizer.config import NetworkConfig
+from harmonizer.network import S2CRNet
 from harmonizer.weights import (
     MANIFEST_FILE,
     WEIGHTS_DIR,

@@ -1,0 +1,48 @@
+"""Colour statistics of a thumbnail under a mask: what pooled features of a network don't tell precisely.
+
+Black level, white level, contrast and cast of foreground and background are read off quantiles directly; a
+network that sees only averages of edge and texture features has to guess them.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+QUANTILES = (0.01, 0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95, 0.99)
+STATISTICS = 6 * len(QUANTILES)
+_STRIDE = 2
+_OUTSIDE = 2.0
+_LUMA = (0.299, 0.587, 0.114)
+_RING_CELLS = 32
+_RING_REACH = 4
+
+
+def colour_quantiles(thumbnail: Tensor, coverage: Tensor) -> Tensor:
+    """Quantiles of six signals under a mask: thumbnail (B, 3, S, S) in [0, 1], coverage (B, 1, S, S) -> (B, 66).
+
+    Signals: R, G, B, luma, each less 0.5, R - G, luma - B; every second pixel both ways is read. A picture with
+    nothing covered gives zeros.
+    """
+    pixels = thumbnail[:, :, ::_STRIDE, ::_STRIDE].flatten(2)
+    inside = (coverage[:, :, ::_STRIDE, ::_STRIDE] > 0.5).flatten(2)
+    red, green, blue = pixels.unbind(1)
+    luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    signals = torch.stack((red - 0.5, green - 0.5, blue - 0.5, luma - 0.5, red - green, luma - blue), dim=1)
+    ordered = torch.where(inside, signals, torch.full_like(signals, _OUTSIDE)).sort(dim=2).values
+    count = inside.sum(dim=2, keepdim=True)
+    shares = signals.new_tensor(QUANTILES).view(1, 1, -1)
+    index = (shares * (count - 1)).round().long().clamp(min=0)
+    values = ordered.gather(2, index.expand(-1, signals.shape[1], -1))
+    return torch.where(count > 0, values, torch.zeros_like(values)).flatten(1)
+
+
+def ring_around(hole: Tensor) -> Tensor:
+    """What lies within an eighth of the picture of the foreground: coverage (B, 1, S, S) -> (B, 1, S, S) in [0, 1].
+
+    Light next to a person says more about the light on them than the far corner does.
+    """
+    coarse = F.interpolate((hole > 0.5).float(), size=(_RING_CELLS, _RING_CELLS), mode="area")
+    grown = F.max_pool2d((coarse > 0.2).float(), 2 * _RING_REACH + 1, 1, _RING_REACH)
+    return F.interpolate(grown, size=hole.shape[2:]) * (1 - hole)

@@ -24,6 +24,7 @@ Lut = npt.NDArray[np.float64]
 PIECES = 64
 MIN_SLOPE_SUM = 1e-6
 MIN_LUT_ENTRIES = 256
+MAX_SANE_LEVEL = 5.0
 HIGH_DEPTH_LUT_ENTRIES = 4096
 
 
@@ -129,5 +130,5 @@ def apply_lut(levels: npt.NDArray[np.floating[Any]], lut: Lut) -> npt.NDArray[np
 
 
 def is_sane(knots: npt.NDArray[np.floating[Any]]) -> bool:
-    """Finite, and nowhere further outside [0, 1] than a folded-back published curve plausibly goes."""
-    return bool(np.isfinite(knots).all() and np.abs(knots).max() <= 4.0)
+    """Finite, and nowhere further outside [0, 1] than our steepest curve (lift 0.5 and gain e^1.5) goes."""
+    return bool(np.isfinite(knots).all() and np.abs(knots).max() <= MAX_SANE_LEVEL)

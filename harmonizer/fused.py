@@ -8,6 +8,8 @@ with free ends. What each of these brings is measured in MODEL_CARD.md.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,9 +24,11 @@ AROUND = STATISTICS + 1
 _QUANTILE_SCALE = 4.0
 _CONTROLS = 16
 _WIDTH = 256
-_TRUST_WIDTH = 64
-_MOVE_SCALE = 10.0
-TRUST_FROM, TRUST_FULL = 0.4, 1.0
+ALONE_BELOW, WHOLE_FROM = 6.0 / 255.0, 8.0 / 255.0
+"""RMS move of the foreground, in levels of 255: smaller corrections are wrong too often to be worth making. On the
+validation part these halve the pictures made worse for 2 % of the mean error; odds learned from everything the
+network reads did no better."""
+
 _DROPOUT = 0.1
 _INITIAL_SPREAD = 0.1
 _MIN_CELLS = 0.25
@@ -42,9 +46,6 @@ class FusedNet(nn.Module):
         inputs = 2 * (EMBEDDING + STATISTICS) + AROUND + 1 + CLASSES
         self.fusion = nn.Sequential(nn.Dropout(_DROPOUT), *_block(inputs), *_block(_WIDTH))
         self.curve = nn.Linear(_WIDTH, 3 * (_CONTROLS + 2))
-        self.trust = nn.Sequential(
-            nn.Linear(_WIDTH + 3 * len(QUANTILES), _TRUST_WIDTH), nn.GELU(), nn.Linear(_TRUST_WIDTH, 1)
-        )
         with torch.no_grad():
             self.curve.weight.mul_(_INITIAL_SPREAD)
             self.curve.bias.zero_()
@@ -82,17 +83,13 @@ class FusedNet(nn.Module):
     def knots(self, foreground: Tensor, background: Tensor, label: Tensor | None, around: Tensor) -> Tensor:
         """Embeddings (B, 579) twice, one-hot (B, 5) or None, surroundings (B, 67) -> (B, 1, 3, 65).
 
-        Curves that more likely harm than help are pulled to the identity: see `pulled`.
+        Corrections too small to be worth their risk are pulled to the identity: see `settled`.
         """
-        return pulled(*self.read(foreground, background, label, around))
+        knots = self.read(foreground, background, label, around)
+        return settled(knots, move_of(knots, foreground[:, EMBEDDING:]))
 
-    def read(
-        self, foreground: Tensor, background: Tensor, label: Tensor | None, around: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """The curves as estimated (B, 1, 3, 65), and the log-odds (B,) that they make the picture better.
-
-        The odds learn from what was read without changing it.
-        """
+    def read(self, foreground: Tensor, background: Tensor, label: Tensor | None, around: Tensor) -> Tensor:
+        """`knots` as estimated, which training learns from: a pulled curve has no gradient."""
         if label is None:
             label = foreground.new_zeros(len(foreground), CLASSES)
             label[:, -1] = 1.0
@@ -109,20 +106,28 @@ class FusedNet(nn.Module):
         slopes = F.interpolate(out[..., :_CONTROLS], size=PIECES, mode="linear", align_corners=True)
         lift = MAX_LIFT * torch.tanh(out[..., _CONTROLS])
         gain = torch.exp(MAX_LOG_GAIN * torch.tanh(out[..., _CONTROLS + 1]))
-        knots = monotone_knots(slopes, lift, gain)
-        quantiles = foreground[:, EMBEDDING : EMBEDDING + 3 * len(QUANTILES)].view(-1, 3, len(QUANTILES))
-        levels = quantiles / _QUANTILE_SCALE + 0.5
-        moves = apply_curve(levels, knots) - levels
-        odds = self.trust(torch.cat((hidden, _MOVE_SCALE * moves.flatten(1)), dim=1).detach()).squeeze(1)
-        return knots.unsqueeze(1), odds
+        return monotone_knots(slopes, lift, gain).unsqueeze(1)
 
 
-def pulled(knots: Tensor, odds: Tensor) -> Tensor:
-    """Curves (B, 1, 3, K+1) blended with the identity where the log-odds (B,) that they help are low.
+def move_of(knots: Tensor, statistics: Tensor) -> Tensor:
+    """RMS change (B,) that curves (B, 1, 3, K+1) make to a foreground of these statistics (B, 67), by its quantiles."""
+    levels = statistics[:, : 3 * len(QUANTILES)].view(-1, 3, len(QUANTILES)) / _QUANTILE_SCALE + 0.5
+    squared = (apply_curve(levels, knots[:, 0]).clamp(0, 1) - levels).square().mean(dim=1)
+    return (squared * squared.new_tensor(quantile_weights())).sum(dim=1).sqrt()
 
-    Left alone under TRUST_FROM, whole from TRUST_FULL on, with a smooth ramp between: video crosses it gently.
+
+def quantile_weights() -> list[float]:
+    """The share of pixels that each quantile stands for; sums to 1."""
+    middles = [(low + high) / 2 for low, high in pairwise(QUANTILES)]
+    return [high - low for low, high in pairwise((0.0, *middles, 1.0))]
+
+
+def settled(knots: Tensor, move: Tensor) -> Tensor:
+    """Curves (B, 1, 3, K+1) whose move (B,) is small, blended with the identity.
+
+    Left alone below ALONE_BELOW, whole from WHOLE_FROM on, with a smooth ramp between: video crosses it gently.
     """
-    share = ((odds.view(-1, 1, 1, 1) - TRUST_FROM) / (TRUST_FULL - TRUST_FROM)).clamp(0, 1)
+    share = ((move.view(-1, 1, 1, 1) - ALONE_BELOW) / (WHOLE_FROM - ALONE_BELOW)).clamp(0, 1)
     identity = torch.linspace(0, 1, knots.shape[-1], device=knots.device)
     return identity + share * share * (3 - 2 * share) * (knots - identity)
 

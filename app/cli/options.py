@@ -174,8 +174,7 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--loss",
         metavar="TERM=WEIGHT,...",
-        help="l1, squared, relative, lab, adversarial, trust (default: l1=1,squared=8,relative=0.15,trust=0.05, the "
-        "others 0)",
+        help="l1, squared, relative, lab, adversarial (default: l1=1,squared=8,relative=0.3, the others 0)",
     )
 
 

@@ -22,7 +22,7 @@ from harmonizer.fused import FusedNet
 from harmonizer.network import CurveNet, build_network
 from harmonizer.training.checkpoints import CHECKPOINT_FILE, LOG_FILE, add_to_log, first_line, read_checkpoint
 from harmonizer.training.evaluate import EvalSet, network_outputs, per_picture_fmse
-from harmonizer.training.loss import Discriminator, LossWeights, cascade_loss, generator_term, judge_loss, trust_loss
+from harmonizer.training.loss import Discriminator, LossWeights, cascade_loss, generator_term, judge_loss
 from harmonizer.training.pictures import Pictures
 from harmonizer.training.views import Batch, Points, draw_batch
 from harmonizer.weights import WeightsError, save_network, write_beside
@@ -189,16 +189,11 @@ class Trainer:
         net = cast("CurveNet", network)
         foreground, background, around = _embedded(net, features, batch.views)
         if isinstance(net, FusedNet):
-            knots, odds = net.read(foreground, background, label, around)
-            loss = self._fused_loss(knots, odds, batch.points)
+            knots = net.read(foreground, background, label, around)
         else:
             knots = net.knots(foreground, background, label, around)
-            loss = self._curve_loss(knots, batch.points)
+        loss = self._curve_loss(knots, batch.points)
         return loss if self.judge is None else loss + self._adversarial(knots, batch)
-
-    def _fused_loss(self, knots: Tensor, odds: Tensor, points: Points) -> Tensor:
-        """Curves learn before they are pulled to the identity: a pulled one would have no gradient."""
-        return self._curve_loss(knots, points) + self.settings.losses.trust * trust_loss(odds, knots, points)
 
     def _curve_loss(self, knots: Tensor, points: Points) -> Tensor:
         if not bool(torch.isfinite(knots).all()):

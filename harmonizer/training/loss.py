@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from harmonizer.curves import apply_cascade
@@ -24,16 +23,14 @@ class LossWeights:
 
     l1: foreground L1 of every stage (S2CRNet's relL1). squared: of the last stage. relative: its squared error
     over the composite's own, so that a mild mismatch counts as much as a strong one. lab: L1 in CIELAB / 100.
-    adversarial: LSGAN's generator term (published: 0.01). trust: cross-entropy of the fused head's odds that its
-    curves help; nothing else learns from it, and it is small so that it does not count in gradient clipping.
+    adversarial: LSGAN's generator term (published: 0.01).
     """
 
     l1: float = 1.0
     squared: float = 8.0
-    relative: float = 0.15
+    relative: float = 0.3
     lab: float = 0.0
     adversarial: float = 0.0
-    trust: float = 0.05
 
 
 def picture_l1(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
@@ -64,15 +61,6 @@ def cascade_loss(knots: Tensor, points: Points, weights: LossWeights = LossWeigh
     if weights.lab:
         loss = loss + weights.lab * picture_l1(lab(final), lab(truth), weight)
     return _over_usable(loss, weight)
-
-
-def trust_loss(odds: Tensor, knots: Tensor, points: Points) -> Tensor:
-    """Cross-entropy of the log-odds (B,) that curves (B, S, 3, K+1) bring composites nearer to the truth: scalar."""
-    with torch.no_grad():
-        final = apply_cascade(points.composite, knots)[-1]
-        untouched = picture_squared(points.composite, points.truth, points.weight)
-        helps = (picture_squared(final, points.truth, points.weight) < untouched).float()
-    return _over_usable(F.binary_cross_entropy_with_logits(odds, helps, reduction="none"), points.weight)
 
 
 def _over_usable(loss: Tensor, weight: Tensor) -> Tensor:

@@ -135,9 +135,9 @@ class PrecomputedTrainer(Trainer):
         foreground, background = self._embedded(shard.foreground), self._embedded(shard.background)
         shared = len(foreground) // len(background)
         around = shard.around.repeat(shared, 1)
-        knots, odds = self._fused.read(foreground, background.repeat(shared, 1), shard.label, around)
+        knots = self._fused.read(foreground, background.repeat(shared, 1), shard.label, around)
         levels = shard.levels.float() / 255.0
-        return self._fused_loss(knots, odds, Points(levels[:, :3], levels[:, 3:6], levels[:, 6:]))
+        return self._curve_loss(knots, Points(levels[:, :3], levels[:, 3:6], levels[:, 6:]))
 
     def _embedded(self, look: Look) -> Tensor:
         encoder = cast("nn.Sequential", self._fused.encoder)

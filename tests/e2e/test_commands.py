@@ -85,3 +85,12 @@ def test_render_bench_splits_by_stage(run_json, person_clip):
     assert code == 0
     assert report["fps"] > 0
     assert "encode" in report["stages_ms"]
+
+
+def test_network_bench_compares_ours_with_the_published_one(run_json):
+    code, result = run_json("bench", "network", "--frames", 2)
+    assert code == 0
+    first, *others = result["networks"]
+    assert first["ratio"] == 1.0
+    assert [row["network"] for row in others][-1] == "platematch-s"
+    assert all(row["ms"] > 0 for row in result["networks"])

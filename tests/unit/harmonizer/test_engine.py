@@ -13,6 +13,7 @@ from harmonizer.engine import (
     harmonize_composite,
     render,
 )
+from harmonizer.fused import FusedNet
 from harmonizer.network import S2CRNet
 
 
@@ -97,3 +98,34 @@ def test_render_is_bit_exact_for_the_identity_at_8_and_16_bits():
     for dtype in (np.uint8, np.uint16):
         pixels = picture(dtype=dtype)
         assert np.array_equal(render(pixels, identity_knots()), pixels)
+
+
+def fused_engine(seed=4):
+    torch.manual_seed(seed)
+    network = FusedNet(NetworkConfig(head="fused", thumbnail_px=64))
+    torch.nn.init.normal_(network.curve.weight, std=0.5)
+    return Harmonizer(network)
+
+
+def test_fused_network_sees_where_on_the_plate_somebody_stands():
+    engine = fused_engine()
+    plate = np.zeros((64, 64, 3), np.uint8)
+    plate[:, 32:] = (255, 120, 0)
+    person, alpha = np.full((40, 20, 3), 90, np.uint8), np.full((40, 20), 255, np.uint8)
+    left, right = np.zeros((64, 64), np.uint8), np.zeros((64, 64), np.uint8)
+    left[20:60, 4:14], right[20:60, 50:60] = 255, 255
+    embedding = engine.embed_plate(plate)
+    there, here, unsaid = (
+        engine.estimate(person, alpha, embedding, standing=standing) for standing in (left, right, None)
+    )
+    assert np.abs(there - here).max() > 1e-3
+    assert unsaid.shape == here.shape == (1, 3, 65)
+
+
+def test_fused_network_that_would_move_little_leaves_the_picture_bit_exact():
+    engine = fused_engine()
+    torch.nn.init.normal_(engine.network.curve.weight, std=1e-4)
+    picture = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    alpha = np.zeros((48, 64), np.uint8)
+    alpha[10:40, 20:50] = 255
+    np.testing.assert_array_equal(harmonize_composite(engine, picture, alpha), picture)

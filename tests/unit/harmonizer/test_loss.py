@@ -11,7 +11,6 @@ from harmonizer.training.loss import (
     generator_term,
     judge_loss,
     lab,
-    trust_loss,
 )
 from harmonizer.training.views import Points
 
@@ -65,17 +64,6 @@ def test_lab_is_cielab_over_100_with_a_gradient_even_at_black():
     black = torch.zeros(1, 3, 4, requires_grad=True)
     lab(black).sum().backward()
     assert bool(torch.isfinite(black.grad).all())
-
-
-def test_odds_are_taught_which_curves_help_and_curves_learn_nothing_from_it():
-    points = points_of()
-    knots = torch.cat((knots_of(gain=2.0, batch=1), knots_of(gain=0.5, batch=1))).requires_grad_()
-    odds = torch.zeros(2, requires_grad=True)
-    loss = trust_loss(odds, knots, points)
-    assert loss.item() == pytest.approx(np.log(2))
-    loss.backward()
-    assert float(odds.grad[0]) < 0 < float(odds.grad[1])
-    assert knots.grad is None
 
 
 def test_judge_tells_real_from_fake_and_the_generator_term_rewards_fooling_it():

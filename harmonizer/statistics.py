@@ -6,6 +6,7 @@ network that sees only averages of edge and texture features has to guess them.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,12 +31,23 @@ def colour_quantiles(thumbnail: Tensor, coverage: Tensor) -> Tensor:
     red, green, blue = pixels.unbind(1)
     luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
     signals = torch.stack((red - 0.5, green - 0.5, blue - 0.5, luma - 0.5, red - green, luma - blue), dim=1)
-    ordered = torch.where(inside, signals, torch.full_like(signals, _OUTSIDE)).sort(dim=2).values
+    ordered = _sorted(torch.where(inside, signals, torch.full_like(signals, _OUTSIDE)))
     count = inside.sum(dim=2, keepdim=True)
     shares = signals.new_tensor(QUANTILES).view(1, 1, -1)
     index = (shares * (count - 1)).round().long().clamp(min=0)
     values = ordered.gather(2, index.expand(-1, signals.shape[1], -1))
     return torch.where(count > 0, values, torch.zeros_like(values)).flatten(1)
+
+
+def _sorted(values: Tensor) -> Tensor:
+    """Ascending along the last axis.
+
+    On a CPU by numpy, which sorts the values alone; torch sorts their places besides, and `colour_quantiles` takes
+    2.0 ms by it instead of 0.6 (medians, one thread). Colours carry no gradient here.
+    """
+    if values.device.type != "cpu" or values.requires_grad:
+        return values.sort(dim=2).values
+    return torch.from_numpy(np.sort(values.numpy(), axis=2))
 
 
 def ring_around(hole: Tensor) -> Tensor:

@@ -194,7 +194,7 @@ def test_methods_open_by_name_and_file_and_change_only_the_foreground(tmp_path):
     methods = open_methods(names, label=SemanticClass.OTHER)
     assert [m.name for m in methods] == [*names[:-1], "paper"]
     truth, mask = scene(3), region(0.3)
-    composite = darkened(truth, mask)
+    composite = darkened(truth, mask, 0.2)  # mild mismatches of mere noise are left alone
     for method in methods:
         output = method.apply(composite, mask > 0)
         assert output.dtype == np.uint8

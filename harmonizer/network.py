@@ -49,13 +49,19 @@ class S2CRNet(nn.Module):
         self, foreground: Tensor, background: Tensor, label: Tensor | None = None, around: Tensor | None = None
     ) -> Tensor:
         """Curves from two embeddings: (B, 512) twice, one-hot (B, 5) or None -> (B, stages, 3, 65)."""
+        return self.read(foreground, background, label, around)
+
+    def read(
+        self, foreground: Tensor, background: Tensor, label: Tensor | None = None, around: Tensor | None = None
+    ) -> Tensor:
+        """`knots` as estimated, which training learns from: here the same."""
         label = label if self.config.semantic else None
         stages = [head(foreground, background, label) for head in self.fusion.values()]
         return torch.stack(stages, dim=1)
 
 
 CurveNet = S2CRNet | FusedNet
-"""What estimates curves; all share `config`, `encoder`, `embed`, `pooled`, `around` and `knots`."""
+"""What estimates curves; all share `config`, `encoder`, `embed`, `pooled`, `around`, `read` and `knots`."""
 
 
 def build_network(config: NetworkConfig) -> CurveNet:
@@ -63,15 +69,19 @@ def build_network(config: NetworkConfig) -> CurveNet:
     return FusedNet(config) if config.head == "fused" else S2CRNet(config)
 
 
-def curves_of(network: CurveNet, views: Views, label: Tensor | None = None) -> Tensor:
-    """Knots (B, stages, 3, 65) of B composites; one encoder pass for both looks."""
-    return curves_from(network, network.encoder(views.looks()), views, label)
+def embedded(network: CurveNet, features: Tensor, views: Views) -> tuple[Tensor, Tensor, Tensor]:
+    """Foreground, background and surroundings, as `knots` takes them, from the encoder's features of `views.looks()`.
 
-
-def curves_from(network: CurveNet, features: Tensor, views: Views, label: Tensor | None) -> Tensor:
-    """`curves_of` from the encoder's features of `views.looks()`; several foregrounds may share a background."""
+    Several foregrounds may share a background: R * B rows each.
+    """
     count, shared = len(views.foreground), len(views.foreground) // len(views.background)
     foreground = network.pooled(features[:count], views.foreground, views.alpha)
     background = network.pooled(features[count:], views.background, views.keep)
     around = network.around(views.background, views.hole)
-    return network.knots(foreground, background.repeat(shared, 1), label, around.repeat(shared, 1))
+    return foreground, background.repeat(shared, 1), around.repeat(shared, 1)
+
+
+def curves_of(network: CurveNet, views: Views, label: Tensor | None = None) -> Tensor:
+    """Knots (B, stages, 3, 65) of B composites; one encoder pass for both looks."""
+    foreground, background, around = embedded(network, network.encoder(views.looks()), views)
+    return network.knots(foreground, background, label, around)

@@ -5,7 +5,7 @@ So any smoothing can be replayed over one run of the network, start-overs includ
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,7 +21,7 @@ from app.pipeline.plate_kinds import Plate
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
 from app.pipeline.stages import FrameProcessor, Look
 from app.pipeline.video_scenes import FilmedClip, Notice, sensor_noise
-from harmonizer import Harmonizer, KnotSmoother, PlateEmbedding, SemanticClass, SmoothingSettings
+from harmonizer import Harmonizer, KnotSmoother, SmoothingSettings
 from harmonizer.curves import Knots, Lut, apply_lut8, fold
 
 REST_RATE_HZ: Final = 30
@@ -36,32 +36,11 @@ class Moment:
     starts_over: bool
 
 
-class _NotingEngine(Harmonizer):
-    """The engine itself, keeping the last knots it gave."""
-
-    def __init__(self, engine: Harmonizer) -> None:
-        super().__init__(engine.network, device=str(engine.device), name=engine.name)
-        self.last: Knots | None = None
-
-    def estimate(
-        self,
-        foreground: Pixels,
-        alpha: Alpha8,
-        plate: PlateEmbedding,
-        *,
-        label: SemanticClass | None = SemanticClass.PERSON,
-        standing: Alpha8 | None = None,
-    ) -> Knots:
-        self.last = super().estimate(foreground, alpha, plate, label=label, standing=standing)
-        return self.last
-
-
 class CurveRecorder(Matcher):
     """The matcher as the app runs it, noting each frame's raw curve and each time it starts over."""
 
     def __init__(self, engine: Harmonizer) -> None:
-        self._noting = _NotingEngine(engine)
-        super().__init__(self._noting)
+        super().__init__(engine)
         self.moments: list[Moment] = []
         self._started_over = True
 
@@ -70,22 +49,11 @@ class CurveRecorder(Matcher):
         super().reset()
         self._started_over = True
 
-    def table(
-        self,
-        pixels: Pixels,
-        alpha: Alpha8,
-        plate: Pixels,
-        *,
-        plate_key: Hashable,
-        is_static: bool,
-        time_s: float,
-    ) -> Table | None:
-        """As `Matcher.table`, noted."""
-        self._noting.last = None
-        table = super().table(pixels, alpha, plate, plate_key=plate_key, is_static=is_static, time_s=time_s)
-        self.moments.append(Moment(time_s, self._noting.last, self._started_over))
+    def settle(self, knots: Knots | None, time_s: float) -> Table | None:
+        """As `Matcher.settle`, noted."""
+        self.moments.append(Moment(time_s, knots, self._started_over))
         self._started_over = False
-        return table
+        return super().settle(knots, time_s)
 
 
 def replay(moments: Sequence[Moment], smoothing: SmoothingSettings) -> list[Lut | None]:

@@ -20,7 +20,7 @@ from harmonizer import (
     SmoothingSettings,
     foreground_box,
 )
-from harmonizer.curves import fold, lut8
+from harmonizer.curves import Knots, fold, lut8
 
 Table = npt.NDArray[np.uint8]
 """(256, 3) uint8: look-up table of one frame's curve."""
@@ -68,6 +68,18 @@ class Matcher:
         pixels (H, W, 3), alpha (H, W) of the source frame; plate (h, w, 3) as it will be seen. plate_key
         changes when the plate's picture does; a still plate's change starts the smoothing over.
         """
+        knots = self._estimated(pixels, alpha, plate, plate_key, is_static=is_static, time_s=time_s)
+        return self.settle(knots, time_s)
+
+    def settle(self, knots: Knots | None, time_s: float) -> Table | None:
+        """The smoothed table of a frame's estimate; None when nobody is there."""
+        if knots is None:
+            return None
+        return lut8(fold(self._smoother.update(knots, time_s), strength=self.settings.strength))
+
+    def _estimated(
+        self, pixels: Pixels, alpha: Alpha8, plate: Pixels, plate_key: Hashable, *, is_static: bool, time_s: float
+    ) -> Knots | None:
         box = coarse_box(alpha)
         if box is None:
             self.reset()
@@ -78,8 +90,7 @@ class Matcher:
         coverage = as_uint8(cv2.resize(alpha[y0:y1, x0:x1], side, interpolation=cv2.INTER_AREA))
         embedding = self._embedding(plate, plate_key, is_static=is_static, time_s=time_s)
         standing = as_uint8(cv2.resize(alpha, side, interpolation=cv2.INTER_AREA))
-        knots = self.engine.estimate(foreground, coverage, embedding, label=self.settings.label, standing=standing)
-        return lut8(fold(self._smoother.update(knots, time_s), strength=self.settings.strength))
+        return self.engine.estimate(foreground, coverage, embedding, label=self.settings.label, standing=standing)
 
     def _embedding(self, plate: Pixels, key: Hashable, *, is_static: bool, time_s: float) -> PlateEmbedding:
         if self._plate is not None:

@@ -42,6 +42,7 @@ SPLIT_SIDE_PX = 192
 
 _COMPOSITES, _TRUTHS, _MASKS, _IMAGES = "composite_images", "real_images", "masks", "images"
 _REGION_PX = 512
+LISTED_PARTS = (_COMPOSITES, _MASKS, _TRUTHS)
 _LISTED = f"{_COMPOSITES}/, {_MASKS}/ and {_TRUTHS}/"
 _PLAIN = f"{_IMAGES}/ and {_MASKS}/"
 _SHA256 = re.compile(r"[0-9a-f]{16}|[0-9a-f]{64}")
@@ -84,9 +85,9 @@ def find_triples(folders: Sequence[Path], *, part: Part | None = None) -> Found:
     """
     subsets = list(dict.fromkeys(subset for folder in folders for subset in _subsets(folder)))
     labels = _labels(subsets)
-    chosen, broken = _plain_part([s for s in subsets if not _is_listed(s)], part)
+    chosen, broken = _plain_part([s for s in subsets if not is_listed(s)], part)
     parts = [
-        _listed(subset, labels[subset], part) if _is_listed(subset) else _plain(subset, labels[subset], chosen)
+        _listed(subset, labels[subset], part) if is_listed(subset) else _plain(subset, labels[subset], chosen)
         for subset in subsets
     ]
     ignored = (reason for folder in folders for reason in _unlike(folder))
@@ -151,9 +152,9 @@ def seed_of(seed: int, name: str) -> int:
 def _subsets(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise DatasetError(f"there is no folder {folder}")
-    if _is_subset(folder):
+    if is_subset(folder):
         return [folder]
-    inner = sorted(p for p in folder.iterdir() if p.is_dir() and _is_subset(p))
+    inner = sorted(p for p in folder.iterdir() if p.is_dir() and is_subset(p))
     if inner:
         return inner
     if (folder.resolve().parent / _MASKS).is_dir():
@@ -168,17 +169,18 @@ def _unlike(folder: Path) -> Iterator[str]:
     if folder in _subsets(folder):
         return
     for inner in sorted(p for p in folder.iterdir() if (p / _COMPOSITES).is_dir()):
-        if not _is_subset(inner):
+        if not is_subset(inner):
             yield f"{inner.name}: the folder has not all of {_LISTED}"
 
 
-def _is_subset(folder: Path) -> bool:
+def is_subset(folder: Path) -> bool:
     """Listed, or `images/` with or without `masks/`."""
-    return _is_listed(folder) or ((folder / _IMAGES).is_dir() and not (folder / _COMPOSITES).is_dir())
+    return is_listed(folder) or ((folder / _IMAGES).is_dir() and not (folder / _COMPOSITES).is_dir())
 
 
-def _is_listed(folder: Path) -> bool:
-    return all((folder / name).is_dir() for name in (_COMPOSITES, _MASKS, _TRUTHS))
+def is_listed(folder: Path) -> bool:
+    """Whether a folder has every part of iHarmony4's layout."""
+    return all((folder / name).is_dir() for name in LISTED_PARTS)
 
 
 def _labels(subsets: list[Path]) -> dict[Path, str]:

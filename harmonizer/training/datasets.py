@@ -11,7 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from harmonizer.training.composites import DatasetError, Triple, find_triples
+from harmonizer.training.composites import (
+    LISTED_PARTS,
+    DatasetError,
+    Triple,
+    find_triples,
+    is_listed,
+    is_subset,
+)
 from harmonizer.training.pictures import (
     Collection,
     Packing,
@@ -28,7 +35,6 @@ from harmonizer.training.shards import is_packed, join, load_shards
 PICTURE_PER_THUMBNAIL: Final = 1.5
 """Pictures are packed this much larger than thumbnails: crops of them are then seldom enlarged."""
 
-_PAIRS: Final = ("composite_images", "masks", "real_images")
 _LISTS: Final[tuple[Split, ...]] = ("train", "test")
 
 
@@ -51,29 +57,21 @@ def load_data(collections: Sequence[Collection], *, side_px: int) -> Pictures:
 def _add(packing: Packing, collection: Collection) -> None:
     """One folder: published pairs, pictures, or a folder of such folders."""
     folder = collection.folder
-    if _has_pairs(folder):
+    if is_listed(folder):
         _add_pairs(packing, collection)
         return
     inner = [Collection(p, collection.label) for p in sorted(folder.iterdir()) if p.is_dir()]
-    known = [c for c in inner if _has_pairs(c.folder) or _has_images(c.folder)]
+    known = [c for c in inner if is_subset(c.folder)]
     if picture_files(folder) or not known:
         add_collection(packing, collection)
         return
-    packing.broken += [f"{c.folder}: the folder has not all of {', '.join(_PAIRS)}" for c in inner if _is_half(c)]
+    packing.broken += [f"{c.folder}: the folder has not all of {', '.join(LISTED_PARTS)}" for c in inner if _is_half(c)]
     for part in known:
         _add(packing, part)
 
 
-def _has_pairs(folder: Path) -> bool:
-    return all((folder / name).is_dir() for name in _PAIRS)
-
-
-def _has_images(folder: Path) -> bool:
-    return (folder / "images").is_dir() and not (folder / _PAIRS[0]).is_dir()
-
-
 def _is_half(collection: Collection) -> bool:
-    return (collection.folder / _PAIRS[0]).is_dir() and not _has_pairs(collection.folder)
+    return (collection.folder / LISTED_PARTS[0]).is_dir() and not is_listed(collection.folder)
 
 
 def _add_pairs(packing: Packing, collection: Collection) -> None:

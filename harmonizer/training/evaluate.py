@@ -79,11 +79,6 @@ def per_picture_fmse(outputs: Tensor, data: EvalSet) -> npt.NDArray[np.float64]:
     return ((error * data.masks).sum(dim=(1, 2, 3)) / area).double().numpy()
 
 
-def mean_fmse(network: CurveNet, data: EvalSet) -> float:
-    """Mean fMSE of a network over the set."""
-    return float(per_picture_fmse(network_outputs(network, data), data).mean())
-
-
 def baseline_fmse(
     method: Callable[[npt.NDArray[np.uint8], npt.NDArray[np.bool_]], npt.NDArray[np.uint8]], data: EvalSet
 ) -> npt.NDArray[np.float64]:

@@ -16,10 +16,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from harmonizer.backbone import BackboneName
-from harmonizer.config import HeadName, NetworkConfig, Views
+from harmonizer.config import HeadName, NetworkConfig
 from harmonizer.curves import apply_cascade
-from harmonizer.fused import FusedNet
-from harmonizer.network import CurveNet, build_network
+from harmonizer.network import CurveNet, build_network, embedded
 from harmonizer.training.checkpoints import CHECKPOINT_FILE, LOG_FILE, add_to_log, first_line, read_checkpoint
 from harmonizer.training.evaluate import EvalSet, network_outputs, per_picture_fmse
 from harmonizer.training.loss import Discriminator, LossWeights, cascade_loss, generator_term, judge_loss
@@ -110,15 +109,6 @@ def decayed_apart(networks: nn.Module, weight_decay: float) -> list[dict[str, An
     ]
 
 
-def _embedded(network: CurveNet, features: Tensor, views: Views) -> tuple[Tensor, Tensor, Tensor]:
-    """Foreground, background and surroundings of R * B samples from the encoder's features of both looks."""
-    count, shared = len(views.foreground), len(views.foreground) // len(views.background)
-    foreground = network.pooled(features[:count], views.foreground, views.alpha)
-    background = network.pooled(features[count:], views.background, views.keep)
-    around = network.around(views.background, views.hole)
-    return foreground, background.repeat(shared, 1), around.repeat(shared, 1)
-
-
 class Trainer:
     """State of a run: networks, their average, optimiser, random streams, step."""
 
@@ -187,11 +177,8 @@ class Trainer:
 
     def _head_loss(self, network: nn.Module, features: Tensor, label: Tensor | None, batch: Batch) -> Tensor:
         net = cast("CurveNet", network)
-        foreground, background, around = _embedded(net, features, batch.views)
-        if isinstance(net, FusedNet):
-            knots = net.read(foreground, background, label, around)
-        else:
-            knots = net.knots(foreground, background, label, around)
+        foreground, background, around = embedded(net, features, batch.views)
+        knots = net.read(foreground, background, label, around)
         loss = self._curve_loss(knots, batch.points)
         return loss if self.judge is None else loss + self._adversarial(knots, batch)
 

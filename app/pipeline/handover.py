@@ -1,9 +1,10 @@
-"""Handing frames between threads, in order, without loss, in bounded memory."""
+"""Handing frames between threads in bounded memory: without loss, or dropping what is late and counting it."""
 
 from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from typing import Final, Generic, Self, TypeVar
 
@@ -105,3 +106,89 @@ class WriteBehind(Generic[T]):
 
 class _Discarded(Exception):  # noqa: N818  (a mark, never shown)
     """The block that queued the items failed."""
+
+
+class LatestSlot(Generic[T]):
+    """Room for one item: a newer one replaces it, and `dropped` counts how many were never taken."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._item: T | None = None
+        self._closed = False
+        self.dropped = 0
+
+    def put(self, item: T) -> None:
+        """Leave an item; never waits. After `close` nothing is kept."""
+        with self._changed:
+            if self._closed:
+                return
+            self.dropped += self._item is not None
+            self._item = item
+            self._changed.notify()
+
+    def take(self, timeout_s: float | None = None) -> T | None:
+        """Wait for an item; None when the time is over or the slot closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._item is not None or self._closed, timeout_s)
+            item, self._item = self._item, None
+            return item
+
+    def clear(self) -> None:
+        """Throw away what lies there, uncounted: it belongs to something that has ended."""
+        with self._changed:
+            self._item = None
+
+    def close(self) -> None:
+        """Let who waits go, with nothing."""
+        with self._changed:
+            self._closed, self._item = True, None
+            self._changed.notify_all()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+
+class BoundedQueue(Generic[T]):
+    """Room for `depth` items in order; one too many is refused and counted in `dropped`, nobody waits to put."""
+
+    def __init__(self, depth: int) -> None:
+        self._changed = threading.Condition()
+        self._items: deque[T] = deque()
+        self._depth = depth
+        self._closed = False
+        self.dropped = 0
+
+    def put(self, item: T) -> bool:
+        """Queue an item; False when there is no room for it, or the queue was closed."""
+        with self._changed:
+            if self._closed:
+                return False
+            if len(self._items) >= self._depth:
+                self.dropped += 1
+                return False
+            self._items.append(item)
+            self._changed.notify()
+            return True
+
+    def take(self, timeout_s: float | None = None) -> T | None:
+        """Wait for the oldest item; None when the time is over, or the queue is closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closed, timeout_s)
+            return self._items.popleft() if self._items else None
+
+    def close(self) -> None:
+        """Take nothing more in; what is queued can still be taken."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is closed and nothing is left in it."""
+        return self._closed and not self._items
+
+    def __len__(self) -> int:
+        """Items waiting."""
+        return len(self._items)

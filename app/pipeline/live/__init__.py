@@ -1,0 +1,1 @@
+"""The live pipeline: sources, threads and outputs of a picture that never stops."""

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 
 import av.codec
 import torch
 
 from app.cli.console import Console
 from app.domain.errors import ExitCode
+from app.pipeline.live.camera_list import list_cameras
+from app.pipeline.recording.encoders import HARDWARE, works
 
 _ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "prores_ks", "ffv1")
-_HARDWARE = ("nvenc", "qsv", "amf", "videotoolbox", "vaapi")
+_TRIAL_SIZE = (1280, 720)
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
-    """Print what is there; nothing is opened, so no camera light goes on."""
+    """Print what is there; nothing films, so no camera light goes on."""
     found = {"cameras": cameras(), "compute": compute_devices(), "encoders": encoders()}
     if console.is_json:
         console.result(found)
@@ -27,19 +28,9 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
     return ExitCode.OK
 
 
-def cameras(root: Path = Path("/sys/class/video4linux")) -> list[str]:
-    """Linux video devices as `/dev/videoN: name`; elsewhere cameras are listed by the window."""
-    if not root.is_dir():
-        return []
-    nodes = sorted(root.iterdir(), key=lambda node: (len(node.name), node.name))
-    return [f"/dev/{node.name}: {_text(node / 'name')}" for node in nodes]
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("utf-8", errors="replace").strip()
-    except OSError:
-        return "unnamed"
+def cameras() -> list[str]:
+    """Cameras as `id: name`; the id after "camera:" opens it."""
+    return [f"{camera.id}: {camera.name}" for camera in list_cameras()]
 
 
 def compute_devices() -> list[str]:
@@ -53,8 +44,8 @@ def compute_devices() -> list[str]:
 
 
 def encoders() -> list[str]:
-    """Software encoders we use, and hardware ones this FFmpeg was built with (not yet tried)."""
+    """Software encoders we use, and the hardware ones this FFmpeg was built with, each tried on one picture."""
     available = av.codec.codecs_available
     software = [name for name in _ENCODERS if name in available]
-    hardware = [f"{name} (built in, untried)" for name in sorted(available) if name.endswith(_HARDWARE)]
-    return software + hardware
+    hardware = sorted(name for names in HARDWARE.values() for name in names if name in available)
+    return software + [f"{name} ({'works' if works(name, _TRIAL_SIZE) else 'does not work here'})" for name in hardware]

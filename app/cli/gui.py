@@ -11,4 +11,4 @@ def run(args: argparse.Namespace, console: Console) -> int:
     """Open the window and stay until it is closed."""
     from app.ui.application import run_window
 
-    return run_window(args.clip)
+    return run_window(args.clip, source=args.source)

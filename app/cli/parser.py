@@ -37,6 +37,24 @@ examples:
   platematch train --data packed --out runs/3 --init runs/2 --heads fused --precompute 50000
 """
 
+CTL_EPILOG = """\
+commands:
+  stats                   frame rate, latency, drops, and what is running
+  presets, preset NAME    list them; use one
+  plate NAME              use a background
+  record start|stop|pause
+  vcam start|stop         the virtual camera
+  panic on|off            cover the whole picture at once
+  snapshot                save the picture as it is now
+  view NAME               what the preview shows
+  get, set GROUP.NAME VALUE
+
+examples:
+  platematch ctl preset "Office"
+  platematch ctl set match.strength 0.5
+  platematch ctl stats --json
+"""
+
 EVAL_EPILOG = """\
 layouts:
   iHarmony4   its root, or any folder with composite_images/ masks/ real_images/; <subset>_test.txt and
@@ -90,6 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
         _masks,
         _bench,
         _devices,
+        _ctl,
     ):
         add(commands)
     return parser
@@ -113,7 +132,13 @@ def _command(commands: Commands, name: str, module: str, summary: str, **more: s
 
 def _gui(commands: Commands) -> None:
     parser = _command(commands, "gui", "gui", "open the window")
-    parser.add_argument("clip", nargs="?", help="a video to start with")
+    parser.add_argument("clip", nargs="?", help="a video to render")
+    parser.add_argument(
+        "--source",
+        metavar="SOURCE",
+        help="show this live instead of the camera: a video or picture, camera:/dev/video0, screen:0, an rtsp:// or\n"
+        "http:// address, sample or pattern",
+    )
 
 
 def _demo(commands: Commands) -> None:
@@ -314,3 +339,16 @@ def _bench(commands: Commands) -> None:
 
 def _devices(commands: Commands) -> None:
     _command(commands, "devices", "devices", "list cameras, compute devices and video encoders")
+
+
+def _ctl(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "ctl",
+        "ctl",
+        "control the open window: presets, recording, virtual camera, settings",
+        description="Control the open window. It must have “Control from outside” turned on, under Output;\n"
+        "then programs of this machine that can read your files may use it, and nobody else.",
+        epilog=CTL_EPILOG,
+    )
+    parser.add_argument("words", nargs="+", metavar="COMMAND", help="see the list below")

@@ -67,8 +67,8 @@ class PersonOptions:
     model: str = choice(
         "auto",
         "Model",
-        "Which selfie model finds the person",
-        {"auto": "By shape", "landscape": "Landscape", "square": "Square"},
+        "What finds the person: a selfie model, or the colour of a screen behind them",
+        {"auto": "By shape", "landscape": "Landscape", "square": "Square", "key": "Green screen"},
     )
     threshold: float = number(
         0.5,

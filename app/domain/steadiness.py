@@ -50,8 +50,8 @@ def joined(picture: Picture, alpha: Alpha) -> Memory:
     return np.asarray(cv2.merge((picture.astype(np.float32), alpha)), np.float32)
 
 
-def carry(memory: Memory, flow: Flow) -> Memory:
-    """Move what is remembered along the flow: bilinear, border repeated."""
+def carry(memory: Memory | Alpha, flow: Flow) -> Memory:
+    """Move what is remembered, (h, w[, 4]) float32, along the flow: bilinear, border repeated."""
     source = flow + _pixel_positions(*flow.shape[:2])
     nothing = np.empty(0, np.float32)
     return np.asarray(cv2.remap(memory, source, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

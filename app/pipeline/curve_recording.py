@@ -111,7 +111,7 @@ def record_rest(scene: RestScene, engine: Harmonizer, *, seed: int, notice: Noti
     with closing(open_segmenter(SegmenterChoice(), size, on_notice=notice)) as segmenter:
         processor = FrameProcessor(segmenter=segmenter, plate=scene.plates[0], look=Look(), matcher=recorder)
         for i, (table, plate) in enumerate(zip(scene.recolouring, scene.plates, strict=True)):
-            processor.plate = plate
+            processor.analyser.plate = plate
             pixels = sensor_noise(apply_lut8(scene.pixels, table), rng)
             rendered = processor.process(Frame(pixels, i, Fraction(1, REST_RATE_HZ), i), size)
             histograms.append(_histogram(rendered.foreground[solid]))

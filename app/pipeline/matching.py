@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from app.domain.compositing import as_uint8
 from app.domain.frame import Alpha8, Pixels
+from app.domain.skin import Colour, protect_skin, skin_colour
 from harmonizer import (
     Harmonizer,
     KnotSmoother,
@@ -21,6 +22,7 @@ from harmonizer import (
     foreground_box,
 )
 from harmonizer.curves import Knots, fold, lut8
+from harmonizer.smoothing import ema_step
 
 Table = npt.NDArray[np.uint8]
 """(256, 3) uint8: look-up table of one frame's curve."""
@@ -30,28 +32,56 @@ MOVING_PLATE_REFRESH_S: Final = 0.2
 
 _BOX_STEP: Final = 4
 
+_SKIN_TAU_S: Final = 0.5
+"""How slowly the skin's colour is followed: it changes with the light, not with the head's position."""
+
 
 @dataclass(frozen=True)
 class MatchSettings:
-    """strength: 0 leaves colours alone, 1 takes the whole curve. label: what the foreground is."""
+    """strength: 0 leaves colours alone, 1 takes the whole curve. label: what the foreground is.
+
+    protect_skin: 0..1, how little the hue of skin may change (`app.domain.skin`).
+    """
 
     strength: float = 1.0
+    protect_skin: float = 0.0
     label: SemanticClass | None = SemanticClass.PERSON
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
 
 
 class Matcher:
-    """One engine following one stream of frames; not thread-safe."""
+    """One engine following one stream of frames; not thread-safe. `settings` may be changed between frames.
+
+    While `frozen`, the curve shown last stays, whatever happens in the picture.
+    """
 
     def __init__(self, engine: Harmonizer, settings: MatchSettings = MatchSettings()) -> None:
         self.engine = engine
-        self.settings = settings
+        self.frozen = False
+        self._settings = settings
         self._smoother = KnotSmoother(settings.smoothing)
         self._plate: tuple[Hashable, float, PlateEmbedding] | None = None
+        self._estimate: Knots | None = None
+        self._shown: Knots | None = None
+        self._skin: tuple[float, Colour] | None = None
+
+    @property
+    def settings(self) -> MatchSettings:
+        """How the estimates become a curve."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: MatchSettings) -> None:
+        if settings.smoothing != self._settings.smoothing:
+            self._smoother.settings = settings.smoothing
+        if settings.label != self._settings.label:
+            self._estimate = None
+        self._settings = settings
 
     def reset(self) -> None:
         """A cut: the next curve owes nothing to the past."""
         self._smoother.reset()
+        self._estimate = self._skin = None
 
     def table(
         self,
@@ -62,20 +92,33 @@ class Matcher:
         plate_key: Hashable,
         is_static: bool,
         time_s: float,
+        again: bool = False,
     ) -> Table | None:
         """This frame's table, or None when nobody is in the picture.
 
         pixels (H, W, 3), alpha (H, W) of the source frame; plate (h, w, 3) as it will be seen. plate_key
-        changes when the plate's picture does; a still plate's change starts the smoothing over.
+        changes when the plate's picture does; a still plate's change starts the smoothing over. again: the last
+        estimate holds for this frame too, as long as it was made for this plate.
         """
-        knots = self._estimated(pixels, alpha, plate, plate_key, is_static=is_static, time_s=time_s)
-        return self.settle(knots, time_s)
+        if self.frozen and self._shown is not None:
+            return self._rendered(self._shown)
+        same_plate = self._plate is not None and (not is_static or self._plate[0] == plate_key)
+        if not (again and same_plate and self._estimate is not None):
+            self._estimate = self._estimated(pixels, alpha, plate, plate_key, is_static=is_static, time_s=time_s)
+        return self.settle(self._estimate, time_s)
 
     def settle(self, knots: Knots | None, time_s: float) -> Table | None:
         """The smoothed table of a frame's estimate; None when nobody is there."""
         if knots is None:
             return None
-        return lut8(fold(self._smoother.update(knots, time_s), strength=self.settings.strength))
+        self._shown = self._smoother.update(knots, time_s)
+        return self._rendered(self._shown)
+
+    def _rendered(self, knots: Knots) -> Table:
+        lut = fold(knots, strength=self._settings.strength)
+        if self._skin is not None:
+            lut = protect_skin(lut, self._skin[1], self._settings.protect_skin)
+        return lut8(lut)
 
     def _estimated(
         self, pixels: Pixels, alpha: Alpha8, plate: Pixels, plate_key: Hashable, *, is_static: bool, time_s: float
@@ -90,7 +133,18 @@ class Matcher:
         coverage = as_uint8(cv2.resize(alpha[y0:y1, x0:x1], side, interpolation=cv2.INTER_AREA))
         embedding = self._embedding(plate, plate_key, is_static=is_static, time_s=time_s)
         standing = as_uint8(cv2.resize(alpha, side, interpolation=cv2.INTER_AREA))
-        return self.engine.estimate(foreground, coverage, embedding, label=self.settings.label, standing=standing)
+        if self._settings.protect_skin > 0:
+            self._follow_skin(foreground, coverage, time_s)
+        return self.engine.estimate(foreground, coverage, embedding, label=self._settings.label, standing=standing)
+
+    def _follow_skin(self, foreground: Pixels, coverage: Alpha8, time_s: float) -> None:
+        skin = skin_colour(foreground, coverage)
+        if skin is None:
+            return
+        if self._skin is not None:
+            since_s, last = self._skin
+            skin = ema_step(last, skin, dt_s=time_s - since_s, tau_s=_SKIN_TAU_S)
+        self._skin = time_s, skin
 
     def _embedding(self, plate: Pixels, key: Hashable, *, is_static: bool, time_s: float) -> PlateEmbedding:
         if self._plate is not None:

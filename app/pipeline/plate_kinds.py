@@ -54,8 +54,8 @@ class OpenPlate(Plate, Protocol):
         """Close files."""
 
 
-class _PlateBase:
-    """What all plates have in common."""
+class PlateBase:
+    """What all plates have in common: nothing to say, nothing to close."""
 
     notes: tuple[str, ...] = ()
 
@@ -71,7 +71,7 @@ class _PlateBase:
         self.close()
 
 
-class ImagePlate(_PlateBase):
+class ImagePlate(PlateBase):
     """A still picture, fitted once a size."""
 
     is_static = True
@@ -99,7 +99,7 @@ class ImagePlate(_PlateBase):
         return self._fitted
 
 
-class ColourPlate(_PlateBase):
+class ColourPlate(PlateBase):
     """One sRGB colour."""
 
     is_static = True
@@ -121,7 +121,7 @@ class ColourPlate(_PlateBase):
         return self._filled
 
 
-class BlurPlate(_PlateBase):
+class BlurPlate(PlateBase):
     """The frame itself, out of focus; radius_px counts at the output's size, None is BLUR_SHARE of it."""
 
     is_static = False
@@ -143,7 +143,7 @@ class BlurPlate(_PlateBase):
         return fit_plate(blurred, size, self._fit, fill=self._fill)
 
 
-class VideoPlate(_PlateBase):
+class VideoPlate(PlateBase):
     """A video that goes round and round, at the frames' own times."""
 
     is_static = False

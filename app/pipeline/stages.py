@@ -70,8 +70,145 @@ class Rendered:
         return blend(pixels, self.plate, placed_alpha)
 
 
+@dataclass(frozen=True)
+class Analysed:
+    """A frame with all that is known of it, before anything is put together.
+
+    alpha (h, w), foreground (h, w, 3): as in `Rendered`. plate (H, W, 3): at the output's size. plate_key: of
+    that picture. table: the curve to use, None for none.
+    """
+
+    frame: Frame
+    alpha: Alpha8
+    foreground: Pixels
+    plate: Pixels
+    plate_key: Hashable
+    table: Table | None
+
+
+class FrameAnalyser:
+    """Finds the person and the curve; its state is that of one stream (temporal smoothing). Not thread-safe.
+
+    `segmenter`, `look` and `plate` may be changed between frames, `use_matcher` says what matches from now on.
+    coarse: the last alpha before refinement, None before the first.
+    """
+
+    def __init__(
+        self, *, segmenter: Segmenter, plate: Plate, look: Look, matcher: Matcher | None, clock: StageClock
+    ) -> None:
+        self.segmenter = segmenter
+        self.plate = plate
+        self.clock = clock
+        self.coarse: Alpha | None = None
+        self._matcher = matcher
+        self._refiner = MatteRefiner(look.matte)
+        self._cuts_seen = 0
+        self.look = look
+
+    @property
+    def look(self) -> Look:
+        """How the picture is made."""
+        return self._look
+
+    @look.setter
+    def look(self, look: Look) -> None:
+        self._look = look
+        self._refiner.settings = look.matte
+
+    @property
+    def matcher(self) -> Matcher | None:
+        """What matches the colours, if anything does."""
+        return self._matcher if self._look.match is not None else None
+
+    def use_matcher(self, matcher: Matcher | None) -> None:
+        """Match by another engine, or not at all, from the next frame on."""
+        self._matcher = matcher
+
+    def analyse(
+        self, frame: Frame, size: Size, *, coarse: Alpha | None = None, held: Analysed | None = None
+    ) -> Analysed:
+        """Analyse one frame for an output of `size` (width, height).
+
+        coarse: the last frame's coarse alpha carried here, instead of a look of the segmenter's. held: the picture
+        stands still: that frame's alpha and curve hold for this one too. Both spare the match's estimate.
+        """
+        alpha = self._alpha(frame, coarse) if held is None else held.alpha
+        with self.clock.time("plate"):
+            plate = self._plate_pixels(frame, size, alpha)
+        key = self.plate.key
+        with self.clock.time("clean edge"):
+            foreground = decontaminate(frame.pixels, alpha) if self._look.decontaminate else frame.pixels
+        with self.clock.time("match"):
+            known = held is not None or coarse is not None
+            table = self._table(frame, foreground, alpha, plate, known=known)
+        return Analysed(frame, alpha, foreground, plate, key, table)
+
+    def _alpha(self, frame: Frame, coarse: Alpha | None) -> Alpha8:
+        with self.clock.time("segment"):
+            found = self.segmenter.segment(frame) if coarse is None else coarse
+        self.coarse = found
+        with self.clock.time("refine"):
+            alpha = self._refiner.refine(frame, found) if self.segmenter.coarse else self._finished(found)
+        self._start_over_at_cuts()
+        return alpha
+
+    def _finished(self, given: Alpha) -> Alpha8:
+        """A matte that is none of a model's guesses: only what the user asks for is done to it."""
+        return feather(grow(to_u8(given), self._look.matte.grow_px), self._look.matte.feather_px)
+
+    def _start_over_at_cuts(self) -> None:
+        if self._refiner.cuts > self._cuts_seen and self._matcher is not None:
+            self._matcher.reset()
+        self._cuts_seen = self._refiner.cuts
+
+    def _plate_pixels(self, frame: Frame, size: Size, alpha: Alpha8) -> Pixels:
+        if isinstance(self.plate, BlurPlate):
+            # The room blurred without the person in it: else they would glow around themselves.
+            return self.plate.pixels(frame, size, hide=alpha)
+        return self.plate.pixels(frame, size)
+
+    def _table(self, frame: Frame, foreground: Pixels, alpha: Alpha8, plate: Pixels, *, known: bool) -> Table | None:
+        if self.matcher is None:
+            return None
+        return self.matcher.table(
+            foreground,
+            alpha,
+            plate,
+            plate_key=self.plate.key,
+            is_static=self.plate.is_static,
+            time_s=frame.time_s,
+            again=known,
+        )
+
+
+class Compositor:
+    """Puts analysed frames together; remembers the plate's light only. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._light: tuple[Hashable, Pixels] | None = None
+
+    def compose(self, analysed: Analysed, look: Look) -> Rendered:
+        """The finished frame, at the plate's size."""
+        a, table = analysed, analysed.table
+        matched = a.foreground if table is None else apply_table(a.foreground, a.alpha, table)
+        size = (a.plate.shape[1], a.plate.shape[0])
+        pixels, placed_alpha = apply_placement(matched, a.alpha, look.placement, size)
+        if look.light_wrap > 0:
+            radius_px = LIGHT_WRAP_RADIUS * a.plate.shape[0]
+            light = self._plate_light(a, radius_px)
+            pixels = light_wrap(pixels, placed_alpha, light, strength=look.light_wrap, radius_px=radius_px)
+        composite = blend(pixels, a.plate, placed_alpha)
+        return Rendered(a.frame, a.alpha, a.foreground, a.plate, composite, look.placement, table)
+
+    def _plate_light(self, analysed: Analysed, radius_px: float) -> Pixels:
+        key = (analysed.plate_key, analysed.plate.shape)
+        if self._light is None or self._light[0] != key:
+            self._light = (key, wrap_light(analysed.plate, radius_px))
+        return self._light[1]
+
+
 class FrameProcessor:
-    """The chain with its state (temporal smoothing); one a stream, not thread-safe."""
+    """The whole chain on one thread, with its state; one a stream, not thread-safe. analyser: its first half."""
 
     def __init__(
         self,
@@ -82,71 +219,12 @@ class FrameProcessor:
         matcher: Matcher | None,
         clock: StageClock | None = None,
     ) -> None:
-        self.segmenter = segmenter
-        self.plate = plate
-        self.look = look
         self.clock = clock or StageClock()
-        self._matcher = matcher if look.match is not None else None
-        self._refiner = MatteRefiner(look.matte)
-        self._cuts_seen = 0
-        self._light: tuple[Hashable, Pixels] | None = None
+        self.analyser = FrameAnalyser(segmenter=segmenter, plate=plate, look=look, matcher=matcher, clock=self.clock)
+        self._compositor = Compositor()
 
     def process(self, frame: Frame, size: Size) -> Rendered:
         """Run the chain on one frame; the composite has `size` (width, height)."""
-        with self.clock.time("segment"):
-            coarse = self.segmenter.segment(frame)
-        with self.clock.time("refine"):
-            alpha = self._refiner.refine(frame, coarse) if self.segmenter.coarse else self._finished(coarse)
-        self._start_over_at_cuts()
-        with self.clock.time("plate"):
-            plate = self._plate_pixels(frame, size, alpha)
-        with self.clock.time("clean edge"):
-            foreground = decontaminate(frame.pixels, alpha) if self.look.decontaminate else frame.pixels
-        with self.clock.time("match"):
-            table = self._table(frame, foreground, alpha, plate)
+        analysed = self.analyser.analyse(frame, size)
         with self.clock.time("composite"):
-            composite = self._composite(foreground, alpha, plate, table)
-        return Rendered(frame, alpha, foreground, plate, composite, self.look.placement, table)
-
-    def _finished(self, given: Alpha) -> Alpha8:
-        """A matte that is none of a model's guesses: only what the user asks for is done to it."""
-        return feather(grow(to_u8(given), self.look.matte.grow_px), self.look.matte.feather_px)
-
-    def _start_over_at_cuts(self) -> None:
-        if self._refiner.cuts > self._cuts_seen and self._matcher is not None:
-            self._matcher.reset()
-        self._cuts_seen = self._refiner.cuts
-
-    def _plate_light(self, plate: Pixels, radius_px: float) -> Pixels:
-        key = (self.plate.key, plate.shape)
-        if self._light is None or self._light[0] != key:
-            self._light = (key, wrap_light(plate, radius_px))
-        return self._light[1]
-
-    def _plate_pixels(self, frame: Frame, size: Size, alpha: Alpha8) -> Pixels:
-        if isinstance(self.plate, BlurPlate):
-            # The room blurred without the person in it: else they would glow around themselves.
-            return self.plate.pixels(frame, size, hide=alpha)
-        return self.plate.pixels(frame, size)
-
-    def _table(self, frame: Frame, foreground: Pixels, alpha: Alpha8, plate: Pixels) -> Table | None:
-        if self._matcher is None:
-            return None
-        return self._matcher.table(
-            foreground,
-            alpha,
-            plate,
-            plate_key=self.plate.key,
-            is_static=self.plate.is_static,
-            time_s=frame.time_s,
-        )
-
-    def _composite(self, foreground: Pixels, alpha: Alpha8, plate: Pixels, table: Table | None) -> Pixels:
-        matched = foreground if table is None else apply_table(foreground, alpha, table)
-        size = (plate.shape[1], plate.shape[0])
-        pixels, placed_alpha = apply_placement(matched, alpha, self.look.placement, size)
-        if self.look.light_wrap > 0:
-            radius_px = LIGHT_WRAP_RADIUS * plate.shape[0]
-            light = self._plate_light(plate, radius_px)
-            pixels = light_wrap(pixels, placed_alpha, light, strength=self.look.light_wrap, radius_px=radius_px)
-        return blend(pixels, plate, placed_alpha)
+            return self._compositor.compose(analysed, self.analyser.look)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from av.codec.context import Flags
 from av.container import OutputContainer
+from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import (
     ColorPrimaries,
     ColorRange,
@@ -41,6 +42,47 @@ from app.pipeline.video_time import (
 # Box-filtered chroma and rounded sums: at most 0.5 levels from the exact BT.709 value, and at 2.0 ms for
 # 1280x720 no slower than swscale's default, which is up to 0.7 off.
 _TO_YUV: Final = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
+
+
+class FrameConverter:
+    """Pixels into frames for an encoder: sides padded, BT.709, limited range (or full), tagged so.
+
+    One for each encoder: it keeps its scaler between frames. `padded` (right, bottom) px repeat the last
+    column or row.
+    """
+
+    def __init__(self, pix_fmt: str, *, padded: tuple[int, int] = (0, 0), full_range: bool = False) -> None:
+        self._pix_fmt = pix_fmt
+        self._padded = padded
+        self._range = ColorRange.JPEG if full_range else ColorRange.MPEG
+        self._reformatter = VideoReformatter()
+
+    def tag(self, target: VideoCodecContext | av.VideoFrame) -> None:
+        """Write down what the numbers mean as colours."""
+        target.colorspace, target.color_range = Colorspace.ITU709, self._range
+        target.color_primaries, target.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+
+    def frame(self, pixels: Pixels | Alpha8, source_format: str) -> av.VideoFrame:
+        """Convert (H, W, 3) "rgb24" or (H, W) "gray", uint8; the frame never looks at the caller's memory later."""
+        right, bottom = self._padded
+        if right or bottom:
+            pixels = cast("Pixels", cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_REPLICATE))
+        # Wrapped without a copy, so rows must follow each other; a mirrored view has them backwards.
+        source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), source_format)
+        # Left to itself `encode` would convert by the BT.601 matrix.
+        frame = self._reformatter.reformat(
+            source,
+            format=self._pix_fmt,
+            src_colorspace=Colorspace.ITU709,
+            dst_colorspace=Colorspace.ITU709,
+            src_color_range=ColorRange.JPEG,
+            dst_color_range=self._range,
+            interpolation=_TO_YUV,
+        )
+        if frame is source:  # Nothing to convert: the encoder must not look at the caller's memory later.
+            frame = av.VideoFrame.from_ndarray(pixels, source_format)
+        self.tag(frame)
+        return frame
 
 
 class VideoWriter:
@@ -83,11 +125,10 @@ class VideoWriter:
         self.padded = self.settings.padding_for(self._codec, width=width, height=height)
         self._rate = plausible_rate(average_rate) or DEFAULT_RATE_HZ
         self._step = frame_step(self._rate, self.time_base)
-        self._range = ColorRange.JPEG if self.settings.gray else ColorRange.MPEG
         self._shift: int | None = None
         self._last_pts: int | None = None
         self._closed = False
-        self._reformatter = VideoReformatter()
+        self._converter = FrameConverter(self.settings.pix_fmt, padded=self.padded, full_range=self.settings.gray)
         self._audio: AudioCopier | None = None
         all_inputs = (*inputs, source_audio) if source_audio else inputs
         self._file = PendingFile(path, overwrite=overwrite, inputs=all_inputs)
@@ -203,8 +244,7 @@ class VideoWriter:
         context.pix_fmt = self.settings.pix_fmt
         context.time_base = stream.time_base = self.time_base
         context.flags |= Flags.frame_duration
-        context.colorspace, context.color_range = Colorspace.ITU709, self._range
-        context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        self._converter.tag(context)
         context.open()
         return stream
 
@@ -234,25 +274,7 @@ class VideoWriter:
         self.frames_written += 1
 
     def _video_frame(self, pixels: Pixels, pix_fmt: str, pts: int) -> av.VideoFrame:
-        right, bottom = self.padded
-        if right or bottom:
-            pixels = cast("Pixels", cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_REPLICATE))
-        # Wrapped without a copy, so rows must follow each other; a mirrored view has them backwards.
-        source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), pix_fmt)
-        # Left to itself `encode` would convert by the BT.601 matrix.
-        frame = self._reformatter.reformat(
-            source,
-            format=self.settings.pix_fmt,
-            src_colorspace=Colorspace.ITU709,
-            dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=self._range,
-            interpolation=_TO_YUV,
-        )
-        if frame is source:  # Nothing to convert: the encoder must not look at the caller's memory later.
-            frame = av.VideoFrame.from_ndarray(pixels, pix_fmt)
-        frame.colorspace, frame.color_range = Colorspace.ITU709, self._range
-        frame.color_primaries, frame.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        frame = self._converter.frame(pixels, pix_fmt)
         frame.pts, frame.time_base, frame.duration = pts, self.time_base, self._step
         return frame
 

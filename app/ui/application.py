@@ -11,26 +11,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.domain.errors import ExitCode, UserError
+from app.pipeline.settings_store import interface_path, load_interface
 from app.ui.qt_environment import display_checked, import_cv2
 
 if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
 
 
-def run_window(clip: str | None) -> int:
-    """Open the window, with a clip if one is named, and stay until it is closed; returns the exit code.
+def run_window(clip: str | None, *, source: str | None = None) -> int:
+    """Open the window and stay until it is closed; returns the exit code.
+
+    clip: a video to render. source: what to show live instead of the camera chosen last.
 
     UserError (FAILED) when no window can be opened here. Ctrl-C and SIGTERM close it: INTERRUPTED.
     """
     import_cv2()
     with display_checked():
         app = _application()
+    from app.ui.choices import Mode
     from app.ui.faults import faults_shown
     from app.ui.main_window import MainWindow
-    from app.ui.theme import follow_system
+    from app.ui.resources import load_resources
+    from app.ui.theme import follow_system, use_theme
 
+    load_resources()
     follow_system(app)
-    window = MainWindow()
+    use_theme(app, load_interface(interface_path())[0].theme)
+    window = MainWindow(Mode.RENDER if clip is not None else Mode.LIVE if source is not None else None)
     code = ExitCode.OK
 
     def interrupted() -> None:
@@ -39,10 +46,11 @@ def run_window(clip: str | None) -> int:
         window.close()
 
     with faults_shown(window.show_failure, interrupted), _signals_noticed():
-        window.resize(window.sizeHint())
         window.show()
         if clip is not None:
             window.open_clip(Path(clip))
+        elif source is not None:
+            window.open_source(source)
         app.exec()
     return code
 

@@ -1,4 +1,4 @@
-"""What the person in front of the window has chosen, and what is asked of and answered by the threads."""
+"""What the window shows, and what is asked of and answered by its threads."""
 
 from __future__ import annotations
 
@@ -11,19 +11,38 @@ from typing import Final
 from PyQt6.QtGui import QImage
 
 from app.domain.compositing import Size
+from app.domain.settings import Settings
 
 PICTURE_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif"})
 """Endings that make a dropped file a background; everything else is tried as a video."""
 
 
+VIDEO_SUFFIXES: Final = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mts"})
+"""Endings of videos, where pictures and videos of a folder are picked out."""
+
+
+class Mode(Enum):
+    """What the window is for at the moment."""
+
+    LIVE = "Live"
+    RENDER = "Render"
+
+
 class View(Enum):
-    """What the preview shows, in the order of the keys 1 to 5."""
+    """What the preview shows, in the order of the keys Ctrl+1 to Ctrl+7."""
 
     SPLIT = "Split"
     MATCHED = "Matched"
     PASTED = "Pasted"
+    SIDE_BY_SIDE = "Side by side"
     ORIGINAL = "Original"
     MATTE = "Matte"
+    EDGES = "Edges"
+
+    @property
+    def parts(self) -> tuple[View, ...]:
+        """The pictures it takes to show it."""
+        return _PARTS.get(self, (self,))
 
     @property
     def hint(self) -> str:
@@ -35,9 +54,13 @@ _HINTS: Final = {
     View.SPLIT: "Left of the line pasted, right of it matched; drag the line",
     View.MATCHED: "The finished picture, with matched colours",
     View.PASTED: "The same without the colour match",
-    View.ORIGINAL: "The video as it was filmed",
+    View.SIDE_BY_SIDE: "Left as it was filmed, right the finished picture",
+    View.ORIGINAL: "The picture as it was filmed",
     View.MATTE: "What was found to be the person: white stays, black is replaced",
+    View.EDGES: "The person over a dimmed room, the matte's soft edge in colour",
 }
+
+_PARTS: Final = {View.SPLIT: (View.PASTED, View.MATCHED), View.SIDE_BY_SIDE: (View.ORIGINAL, View.MATCHED)}
 
 
 class Sample(Enum):
@@ -48,16 +71,6 @@ class Sample(Enum):
 
 Source = Path | Sample
 """Where frames come from: a video file or the sample."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """All settings of the picture. plate: as `open_plate` takes it. strength, light_wrap: 0..1."""
-
-    plate: str
-    strength: float = 1.0
-    light_wrap: float = 0.0
-    mirror: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,7 @@ class PreviewRequest:
 
     clip: int
     time_s: float
-    choices: Choices
+    settings: Settings
     size_px: Size
 
 

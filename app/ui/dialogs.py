@@ -8,13 +8,17 @@ from typing import Final
 
 from PyQt6.QtCore import QStandardPaths, Qt
 from PyQt6.QtGui import QColor
-from PyQt6.QtWidgets import QColorDialog, QFileDialog, QWidget
+from PyQt6.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QWidget
 
 from app.pipeline.encode_settings import FORMATS
-from app.ui.choices import PICTURE_SUFFIXES, ClipInfo
+from app.pipeline.presets import SUFFIX as PRESET_SUFFIX
+from app.ui.choices import PICTURE_SUFFIXES, VIDEO_SUFFIXES, ClipInfo
+from app.ui.text import tr
 
 VIDEO_FILTER: Final = "Videos (*.mp4 *.mov *.m4v *.mkv *.webm *.avi *.ts *.mts);;All files (*)"
-PICTURE_FILTER: Final = f"Pictures ({' '.join(f'*{suffix}' for suffix in sorted(PICTURE_SUFFIXES))});;All files (*)"
+_PLATES: Final = " ".join(f"*{suffix}" for suffix in sorted(PICTURE_SUFFIXES | VIDEO_SUFFIXES))
+PLATE_FILTER: Final = f"Pictures and videos ({_PLATES});;All files (*)"
+PRESET_FILTER: Final = f"Presets (*{PRESET_SUFFIX});;All files (*)"
 OUTPUT_FILTER: Final = ";;".join(f"{suffix[1:].upper()} video (*{suffix})" for suffix in FORMATS)
 
 
@@ -23,9 +27,41 @@ def ask_clip(parent: QWidget, chosen: Callable[[str], None]) -> QFileDialog:
     return _ask_file(parent, "Open a video", VIDEO_FILTER, chosen)
 
 
-def ask_picture(parent: QWidget, chosen: Callable[[str], None]) -> QFileDialog:
-    """Ask for a picture to use as a background."""
-    return _ask_file(parent, "Add a background picture", PICTURE_FILTER, chosen)
+def ask_plate(parent: QWidget, chosen: Callable[[str], None]) -> QFileDialog:
+    """Ask for a picture or a video to use as a background."""
+    return _ask_file(parent, tr("Add a background"), PLATE_FILTER, chosen)
+
+
+def ask_folder(parent: QWidget, title: str, chosen: Callable[[str], None]) -> QFileDialog:
+    """Ask for a folder."""
+    dialog = QFileDialog(parent, title)
+    dialog.setFileMode(QFileDialog.FileMode.Directory)
+    dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+    return _opened(dialog, chosen)
+
+
+def ask_name(parent: QWidget, title: str, words: str, *, start: str, chosen: Callable[[str], None]) -> QInputDialog:
+    """Ask for a name."""
+    dialog = QInputDialog(parent)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setWindowTitle(title)
+    dialog.setLabelText(words)
+    dialog.setTextValue(start)
+    dialog.textValueSelected.connect(chosen)
+    dialog.open()
+    return dialog
+
+
+def ask_preset_file(parent: QWidget, *, save_as: str = "", chosen: Callable[[str], None]) -> QFileDialog:
+    """Ask for a preset's file: to read, or under a suggested name to write."""
+    dialog = QFileDialog(parent, tr("Export the preset") if save_as else tr("Import a preset"), "", PRESET_FILTER)
+    if save_as:
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(PRESET_SUFFIX.removeprefix("."))
+        dialog.selectFile(save_as + PRESET_SUFFIX)
+    else:
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    return _opened(dialog, chosen)
 
 
 def ask_output(parent: QWidget, suggested: Path, chosen: Callable[[str], None]) -> QFileDialog:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from PyQt6.QtCore import QMimeData, QRectF, Qt, pyqtSignal
+from PyQt6.QtCore import QMimeData, QPoint, QRectF, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -24,18 +24,19 @@ from app.ui.theme import color
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Files by what they are used for."""
+    """Files by what they are used for. position: where they were let go, in the window."""
 
     clips: tuple[Path, ...]
     pictures: tuple[Path, ...]
+    position: QPoint = field(default_factory=QPoint)
 
 
-def dropped_files(data: QMimeData | None) -> Dropped:
+def dropped_files(data: QMimeData | None, position: QPoint | None = None) -> Dropped:
     """Sort local files by their endings; whatever is no picture is tried as a video, so that it is named."""
     urls = data.urls() if data is not None else []
     paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
     pictures = tuple(path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES)
-    return Dropped(tuple(path for path in paths if path not in pictures), pictures)
+    return Dropped(tuple(path for path in paths if path not in pictures), pictures, position or QPoint())
 
 
 class DropWindow(QMainWindow):
@@ -64,7 +65,7 @@ class DropWindow(QMainWindow):
         self._sign.hide()
         if event is not None:
             event.acceptProposedAction()
-            self.dropped.emit(dropped_files(event.mimeData()))
+            self.dropped.emit(dropped_files(event.mimeData(), event.position().toPoint()))
 
 
 class DropSign(QWidget):

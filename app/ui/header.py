@@ -1,17 +1,29 @@
-"""The top line: the clip, the views, and the way to a finished file."""
+"""The top line: what the window is for, what it works on, the views, and the way to presets and more."""
 
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QKeySequence, QPainter, QPaintEvent, QShortcut
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-from app.ui.choices import ClipInfo, View
+from app.ui.choices import ClipInfo, Mode, View
+from app.ui.resources import icon
+from app.ui.text import tr
+
+_MODE_HINTS = {
+    Mode.LIVE: "Your camera, for calls and recordings",
+    Mode.RENDER: "A video file, rendered frame by frame",
+}
 
 
 class Header(QWidget):
-    """Open, clip name, views, render. view_chosen(View), open_wanted, render_wanted: what was asked for."""
+    """Modes, source, views, menus.
 
+    mode_chosen(Mode), view_chosen(View), open_wanted, render_wanted: what was asked for.
+    source, presets and more are buttons whose menus others fill.
+    """
+
+    mode_chosen = pyqtSignal(object)
     view_chosen = pyqtSignal(object)
     open_wanted = pyqtSignal()
     render_wanted = pyqtSignal()
@@ -20,11 +32,14 @@ class Header(QWidget):
         super().__init__(parent)
         self.setObjectName("header")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.open_button = _button("Open…", "Open another video", "Ctrl+O")
+        self.open_button = _button(tr("Open…"), tr("Open another video"), "Ctrl+O")
         self.open_button.clicked.connect(self.open_wanted)
-        self.render_button = _button("Render…", "Make the whole video and save it", "Ctrl+S")
+        self.render_button = _button(tr("Render…"), tr("Make the whole video and save it"), "Ctrl+S")
         self.render_button.setObjectName("primary")
         self.render_button.clicked.connect(self.render_wanted)
+        self.source = menu_button("camera", tr("Source"), tr("Choose where the picture comes from"))
+        self.presets = menu_button("presets", tr("Presets"), tr("Everything you set, under a name; keys 1 to 9"))
+        self.more = menu_button("menu", "", tr("More"))
         self._name = ElidedLabel("clipName")
         self._facts = ElidedLabel("muted")
         names = QVBoxLayout()
@@ -33,45 +48,68 @@ class Header(QWidget):
         names.addWidget(self._facts)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 9, 12, 9)
-        row.setSpacing(12)
+        row.setSpacing(10)
+        row.addLayout(self._modes())
+        row.addWidget(self.source)
         row.addWidget(self.open_button)
         row.addLayout(names, 1)
         row.addLayout(self._views())
-        row.addStretch(1)
+        row.addWidget(self.presets)
+        row.addWidget(self.more)
         row.addWidget(self.render_button)
 
     def show_clip(self, clip: ClipInfo) -> None:
         """Name the clip and say what it is."""
-        self._name.setText(clip.name)
-        self._facts.setText(facts_of(clip))
+        self.show_name(clip.name, facts_of(clip))
+
+    def show_name(self, name: str, facts: str) -> None:
+        """Name what is worked on, and say what it is."""
+        self._name.setText(name)
+        self._facts.setText(facts)
+
+    def show_mode(self, mode: Mode) -> None:
+        """Press a mode's button, and show what belongs to it."""
+        for other, button in self._mode_buttons.items():
+            button.setChecked(other is mode)
+        self.source.setVisible(mode is Mode.LIVE)
+        self.open_button.setVisible(mode is Mode.RENDER)
+        self.render_button.setVisible(mode is Mode.RENDER)
 
     def choose_view(self, view: View) -> None:
         """Press a view's button and let the others go.
 
         Not by a QButtonGroup: that takes all but the pressed one out of the Tab order, and when another is
-        pressed from the code, as the number keys do, the last one too.
+        pressed from the code, as the keys do, the last one too.
         """
-        for other, button in self._buttons.items():
+        for other, button in self._view_buttons.items():
             button.setChecked(other is view)
         self.view_chosen.emit(view)
 
-    def _views(self) -> QHBoxLayout:
-        self._buttons: dict[View, QPushButton] = {}
+    def _modes(self) -> QHBoxLayout:
+        self._mode_buttons: dict[Mode, QPushButton] = {}
         row = QHBoxLayout()
         row.setSpacing(0)
-        for number, view in enumerate(View, 1):
-            button = QPushButton(view.value)
-            button.setObjectName("view")
-            button.setProperty("edge", {1: "first", len(View): "last"}.get(number, "inner"))
-            button.setCheckable(True)
-            button.setToolTip(f"{view.hint} ({number})")
-            button.setAccessibleDescription(view.hint)
-            button.clicked.connect(lambda _checked, view=view: self.choose_view(view))
-            shortcut = QShortcut(QKeySequence(str(number)), self)
-            shortcut.activated.connect(lambda view=view: self.choose_view(view))
-            self._buttons[view] = button
+        for number, mode in enumerate(Mode):
+            button = _segment(tr(mode.value), tr(_MODE_HINTS[mode]), number, len(Mode))
+            button.setIcon(icon(mode.value.lower()))
+            button.clicked.connect(lambda _checked, mode=mode: self.mode_chosen.emit(mode))
+            self._mode_buttons[mode] = button
             row.addWidget(button)
-        self._buttons[View.SPLIT].setChecked(True)
+        return row
+
+    def _views(self) -> QHBoxLayout:
+        self._view_buttons: dict[View, QPushButton] = {}
+        row = QHBoxLayout()
+        row.setSpacing(0)
+        for number, view in enumerate(View):
+            keys = f"Ctrl+{number + 1}"
+            button = _segment(tr(view.value), f"{tr(view.hint)} ({keys})", number, len(View))
+            button.clicked.connect(lambda _checked, view=view: self.choose_view(view))
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.activated.connect(lambda view=view: self.choose_view(view))
+            self._view_buttons[view] = button
+            row.addWidget(button)
+        self._view_buttons[View.SPLIT].setChecked(True)
         return row
 
 
@@ -91,7 +129,7 @@ class ElidedLabel(QLabel):
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         """Paint as much as fits."""
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        QPainter(self).drawText(self.rect(), Qt.AlignmentFlag.AlignVCenter, text)
+        QPainter(self).drawText(self.rect(), self.alignment(), text)
 
 
 def facts_of(clip: ClipInfo) -> str:
@@ -102,6 +140,33 @@ def facts_of(clip: ClipInfo) -> str:
     if clip.duration_s is not None:
         facts.append(f"{clip.duration_s:.1f} s")
     return "  ·  ".join(facts)
+
+
+def menu_button(name: str, words: str, hint: str) -> QToolButton:
+    """A flat button with an icon that opens a menu."""
+    button = QToolButton()
+    button.setObjectName("control")
+    button.setIcon(icon(name))
+    if words:
+        button.setText(words)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    button.setToolTip(hint)
+    button.setAccessibleName(words or hint)
+    button.setAccessibleDescription(hint)
+    return button
+
+
+def _segment(words: str, hint: str, number: int, count: int) -> QPushButton:
+    """One of several buttons that stand together, of which one is pressed."""
+    button = QPushButton(words)
+    button.setObjectName("view")
+    button.setProperty("edge", {0: "first", count - 1: "last"}.get(number, "inner"))
+    button.setCheckable(True)
+    button.setToolTip(hint)
+    button.setAccessibleDescription(hint)
+    return button
 
 
 def _button(text: str, hint: str, keys: str) -> QPushButton:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
 from PyQt6.QtGui import QImage
 
 from app.domain.compositing import Size, as_uint8
+from app.domain.edge_view import edges_over
 from app.domain.frame import Pixels
 from app.ui.choices import View
 
 if TYPE_CHECKING:
     from app.pipeline.stages import Rendered
 
+_PIXELS: Final[Mapping[View, Callable[[Rendered], Pixels]]] = {
+    View.MATCHED: lambda rendered: rendered.composite,
+    View.PASTED: lambda rendered: rendered.pasted,
+    View.ORIGINAL: lambda rendered: rendered.frame.pixels,
+    View.MATTE: lambda rendered: rendered.alpha,
+    View.EDGES: lambda rendered: edges_over(rendered.frame.pixels, rendered.alpha),
+}
 
-def images_of(rendered: Rendered, size_px: Size) -> dict[View, QImage]:
-    """A picture of every view at a size that fits into `size_px`; Split shows two of them at once."""
-    views = {
-        View.MATCHED: rendered.composite,
-        View.PASTED: rendered.pasted,
-        View.ORIGINAL: rendered.frame.pixels,
-        View.MATTE: rendered.alpha,
-    }
-    return {view: to_image(pixels, size_px) for view, pixels in views.items()}
+PICTURES: Final = tuple(_PIXELS)
+"""The views that are pictures; the others are made of two of them."""
+
+
+def images_of(rendered: Rendered, size_px: Size, views: Iterable[View] = PICTURES) -> dict[View, QImage]:
+    """Pictures of some views, at a size that fits into `size_px`; a view of two pictures is none of its own."""
+    return {view: to_image(_PIXELS[view](rendered), size_px) for view in views}
 
 
 def to_image(pixels: Pixels, size_px: Size) -> QImage:
@@ -34,9 +41,11 @@ def to_image(pixels: Pixels, size_px: Size) -> QImage:
     if scale < 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         pixels = as_uint8(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
-    code = cv2.COLOR_GRAY2BGRA if pixels.ndim == 2 else cv2.COLOR_RGB2BGRA
+    height, width = pixels.shape[:2]
     # Qt paints 32-bit BGRA as it lies in memory; RGB888 would be converted at every paint.
-    bgra = np.ascontiguousarray(cv2.cvtColor(pixels, code))
-    height, width = bgra.shape[:2]
-    image = QImage(bgra.tobytes(), width, height, 4 * width, QImage.Format.Format_RGB32)
-    return image.copy()  # the array's memory is not Qt's to keep
+    image = QImage(width, height, QImage.Format.Format_RGB32)
+    memory = image.bits()
+    assert memory is not None  # noqa: S101  (it has just been allocated)
+    bgra = np.asarray(memory.asarray(image.sizeInBytes())).reshape(height, width, 4)
+    cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGRA if pixels.ndim == 2 else cv2.COLOR_RGB2BGRA, dst=bgra)
+    return image

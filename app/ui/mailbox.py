@@ -16,7 +16,7 @@ class Mailbox:
         self._changed = threading.Condition()
         self._errands: deque[Work] = deque()
         self._wish: Work | None = None
-        self._is_closed = False
+        self._is_closed = self._is_finishing = False
 
     def errand(self, work: Work) -> None:
         """Queue work that must be done."""
@@ -30,6 +30,12 @@ class Mailbox:
             self._wish = work
             self._changed.notify()
 
+    def finish(self) -> None:
+        """Let the waiting thread go once all errands are done."""
+        with self._changed:
+            self._is_finishing = True
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Let the waiting thread go; work not yet taken is dropped."""
         with self._changed:
@@ -39,11 +45,13 @@ class Mailbox:
     def take(self) -> Work | None:
         """Wait for the next piece of work; None when the mailbox was closed."""
         with self._changed:
-            while not (self._is_closed or self._errands or self._wish):
+            while not (self._is_closed or self._is_finishing or self._errands or self._wish):
                 self._changed.wait()
             if self._is_closed:
                 return None
             if self._errands:
                 return self._errands.popleft()
+            if self._is_finishing:
+                return None
             work, self._wish = self._wish, None
             return work

@@ -1,49 +1,100 @@
-"""The window: start page, then workspace, with the header and the messages above."""
+"""The window: its two modes over one workspace, with the header and the messages above."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from PyQt6.QtCore import QSize
-from PyQt6.QtGui import QCloseEvent
-from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+from PyQt6.QtCore import QByteArray, QEvent, QSize, Qt
+from PyQt6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
+from PyQt6.QtWidgets import QApplication, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.ui import dialogs
-from app.ui.choices import Choices, ClipInfo, Failure, Sample, Source
+from app.ui.choices import ClipInfo, Failure, Mode, Sample, Source, View
 from app.ui.drops import Dropped, DropWindow
 from app.ui.header import Header
+from app.ui.live.live_desk import LiveDesk
+from app.ui.live.live_mode import LiveMode
+from app.ui.memory import Memory
 from app.ui.message_bar import MessageBar
+from app.ui.presets_menu import PresetsMenu
+from app.ui.remote import Remote
 from app.ui.render_control import RenderControl
+from app.ui.render_desk import RenderDesk
+from app.ui.resources import icon
 from app.ui.session import Session
+from app.ui.settings_model import SettingsModel
 from app.ui.start_page import StartPage
+from app.ui.text import tr
+from app.ui.theme import use_theme
+from app.ui.tray import Tray
 from app.ui.workspace import Workspace
 
 SIZE_PX: Final = (1280, 800)
-MIN_SIZE_PX: Final = (900, 560)
+MIN_SIZE_PX: Final = (940, 600)
+_THEMES: Final = {"system": "Theme: as the system", "dark": "Theme: dark", "light": "Theme: light"}
 
 
 class MainWindow(DropWindow):
-    """One clip at a time, from dropping it to the finished file."""
+    """Everything there is to see. mode: what it opens with; None goes on where one stopped, live at the first time."""
 
-    def __init__(self) -> None:
+    def __init__(self, mode: Mode | None = None) -> None:
         super().__init__()
         self.setWindowTitle("PlateMatch")
         self.setMinimumSize(*MIN_SIZE_PX)
-        self.session = Session(Choices(plate=""))
+        self.memory = Memory()
+        self.model = SettingsModel(self.memory.settings)
+        self.session = Session(self.model)
         self.messages = MessageBar()
         self.header, self.start_page = Header(), StartPage()
-        self.workspace = Workspace(self.session)
+        self.workspace = Workspace(self.model, self.session.thumbnails)
+        self.render_desk = RenderDesk(self.session, self.model, self.workspace)
         self.render_control = RenderControl(self, self.session, self.messages)
+        self.live = LiveMode(self, self.model, workspace=self.workspace, header=self.header, messages=self.messages)
+        self.presets = PresetsMenu(self, self.model)
+        self.tray = Tray(self)
         self._pages = QStackedWidget()
+        self._mode: Mode | None = None
         self._lay_out()
         self._connect()
+        self.remote = Remote(self.model, presets=self.presets, header=self.header, desk=self._live_desk)
+        self.remote.failed.connect(self.show_failure)
+        self._recall(mode)
+
+    @property
+    def mode(self) -> Mode | None:
+        """What the window is for now."""
+        return self._mode
+
+    def set_mode(self, mode: Mode) -> None:
+        """Go to the live picture, or to a clip."""
+        if mode is self._mode:
+            return
+        self._mode = mode
+        self.header.show_mode(mode)
+        self.workspace.set_mode(mode)
+        self.memory.note(mode=mode.value)
+        if mode is Mode.LIVE:
+            self.render_desk.set_active(active=False)
+            self._pages.setCurrentWidget(self.workspace)
+            self.live.enter()
+            self.setWindowTitle("PlateMatch")
+        else:
+            self.live.leave()
+            self._show_clip_page()
 
     def open_clip(self, source: Source) -> None:
-        """Open a clip; what goes wrong is said in the window."""
+        """Open a clip to render; what goes wrong is said in the window."""
+        self.set_mode(Mode.RENDER)
         self.messages.hide()
         self.start_page.set_opening(True)
         self.session.open_clip(source)
+
+    def open_source(self, spec: str) -> None:
+        """Show a live source, as `app.pipeline.live.sources.open_source` takes it."""
+        self.live.set_source(spec)
+        self.set_mode(Mode.LIVE)
 
     def show_failure(self, failure: Failure) -> None:
         """Say what did not work."""
@@ -55,11 +106,37 @@ class MainWindow(DropWindow):
         size = QSize(*SIZE_PX)
         return size if screen is None else size.boundedTo(screen.availableSize())
 
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """B shows the picture before the match for as long as it is held."""
+        if event is not None and event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+            self.workspace.preview.peek(before=True)
+        super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """Back to the view."""
+        if event is not None and event.key() == Qt.Key.Key_B and not event.isAutoRepeat():
+            self.workspace.preview.peek(before=False)
+        super().keyReleaseEvent(event)
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
+        """Let go of the camera while the window is minimised and nobody else looks."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.WindowStateChange:
+            self.live.show_seen(seen=not self.isMinimized())
+        if event is not None and event.type() == QEvent.Type.ActivationChange:
+            self.workspace.preview.peek(before=False)
+
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
-        """Go at once; a render under way is cancelled and its unfinished file removed."""
+        """Go at once: a recording is finished, a render cancelled and its unfinished file removed."""
+        geometry = self.saveGeometry().toBase64().data().decode("ascii")
+        self.memory.note(geometry=geometry, divider=round(self.workspace.preview.divider, 3))
         self.hide()
+        self.tray.hide()
+        self.remote.close()
         self.render_control.close()
+        self.live.close()
         self.session.close()
+        self.memory.save()
         super().closeEvent(event)
 
     def _lay_out(self) -> None:
@@ -73,41 +150,125 @@ class MainWindow(DropWindow):
             column.addWidget(part)
         column.addWidget(self._pages, 1)
         self.setCentralWidget(central)
-        self.header.hide()
+        self.header.presets.setMenu(self.presets.menu)
+        self.header.more.setMenu(self._more_menu())
 
     def _connect(self) -> None:
         self.dropped.connect(self._take)
+        self.header.mode_chosen.connect(self.set_mode)
         self.header.open_wanted.connect(self._ask_clip)
-        self.header.view_chosen.connect(self.workspace.preview.set_view)
+        self.header.view_chosen.connect(self._show_view)
         self.header.render_wanted.connect(self.render_control.ask)
         self.render_control.busy.connect(self.header.render_button.setDisabled)
         self.start_page.open_wanted.connect(self._ask_clip)
-        self.start_page.sample_wanted.connect(self._open_sample)
-        self.workspace.failed.connect(self.show_failure)
+        self.start_page.sample_wanted.connect(partial(self.open_clip, Sample.SAMPLE))
+        for part in (self.workspace, self.render_desk, self.presets, self.memory):
+            part.failed.connect(self.show_failure)
+        self.presets.said.connect(self.messages.show_note)
         self.session.clip_opened.connect(self._show_clip)
         self.session.preview.clip_failed.connect(self._say_clip_failed)
+        self.model.changed.connect(self.memory.remember)
+        self.workspace.own_plates_changed.connect(lambda: self.memory.note(own_plates=tuple(self.workspace.own_plates)))
+        self.live.outputs_changed.connect(self._show_outputs)
+        self._connect_tray()
+        for keys, work in (("Ctrl+Z", self.model.undo), ("Ctrl+Shift+Z", self.model.redo), ("Ctrl+Y", self.model.redo)):
+            QShortcut(QKeySequence(keys), self).activated.connect(work)
+
+    def _connect_tray(self) -> None:
+        self.tray.show_wanted.connect(self._come_back)
+        self.tray.quit_wanted.connect(self.close)
+        self.tray.cover_wanted.connect(lambda on: self._live_desk().cover(on=on))
+        self.tray.camera_wanted.connect(lambda on: self._live_desk().feed_camera(on=on))
+        self.tray.record_wanted.connect(lambda: self._live_desk().toggle_recording())
+
+    def _more_menu(self) -> QMenu:
+        menu = QMenu(self)
+        menu.addAction(icon("undo"), tr("Undo a setting") + "\tCtrl+Z", self.model.undo)
+        menu.addAction(icon("redo"), tr("Redo") + "\tCtrl+Shift+Z", self.model.redo)
+        menu.addSeparator()
+        for theme, words in _THEMES.items():
+            menu.addAction(icon("sun" if theme == "light" else "moon"), tr(words), partial(self._use_theme, theme))
+        return menu
+
+    def _recall(self, mode: Mode | None) -> None:
+        """Go on where one stopped."""
+        known = self.memory.interface
+        self.workspace.restore_plates(known.own_plates)
+        self.workspace.preview.set_divider(known.divider)
+        view = next((view for view in View if view.value == known.view), View.MATCHED)
+        self.header.choose_view(view)
+        if known.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(known.geometry.encode("ascii", "ignore")))
+        else:
+            self.resize(self.sizeHint())
+        if self.memory.notes:
+            self.messages.show_note(tr("Some settings could not be read."), " ".join(self.memory.notes))
+        last = next((one for one in Mode if one.value == known.mode), Mode.LIVE)
+        self.set_mode(mode or last)
+
+    def _live_desk(self) -> LiveDesk:
+        if self.live.desk is None:
+            self.set_mode(Mode.LIVE)
+        return self.live.desk or self.live.enter()
+
+    def _use_theme(self, theme: str) -> None:
+        self.memory.note(theme=theme)
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            use_theme(app, theme)
+
+    def _show_view(self, view: View) -> None:
+        self.workspace.preview.set_view(view)
+        self.memory.note(view=view.value)
+
+    def _show_outputs(self) -> None:
+        desk = self.live.desk
+        if desk is not None:
+            self.tray.show_state(covered=desk.runner.is_covered, feeding=desk.is_feeding, recording=desk.is_recording)
+
+    def _come_back(self) -> None:
+        self.showNormal()
+        self.raise_()
+        self.activateWindow()
 
     def _ask_clip(self) -> None:
         dialogs.ask_clip(self, lambda name: self.open_clip(Path(name)))
 
-    def _open_sample(self) -> None:
-        self.open_clip(Sample.SAMPLE)
-
     def _take(self, files: Dropped) -> None:
+        """A picture is a background; a video too over the strip, else it is what is shown."""
         for picture in files.pictures:
-            self.workspace.add_picture(picture)
-        if files.clips:
-            self.open_clip(files.clips[0])
-        elif self.session.clip is None:
-            self.messages.show_note("The background is there; now open a video to put before it.")
+            self.workspace.add_plate(picture)
+        over_strip = self._mode is Mode.LIVE and self._is_over_strip(files)
+        for clip in files.clips[: None if over_strip else 1]:
+            if over_strip:
+                self.workspace.add_plate(clip)
+            elif self._mode is Mode.LIVE:
+                self.live.set_source(str(clip.absolute()))
+            else:
+                self.open_clip(clip)
+        if not files.clips and self._mode is Mode.RENDER and self.session.clip is None:
+            self.messages.show_note(tr("The background is there; now open a video to put before it."))
 
-    def _show_clip(self, clip: ClipInfo) -> None:
+    def _is_over_strip(self, files: Dropped) -> bool:
+        strip = self.workspace.plates
+        return strip.rect().contains(strip.mapFrom(self, files.position))
+
+    def _show_clip_page(self) -> None:
+        clip = self.session.clip
+        self._pages.setCurrentWidget(self.start_page if clip is None else self.workspace)
+        self.header.render_button.setDisabled(clip is None)
+        self.render_desk.set_active(active=clip is not None)
+        if clip is None:
+            self.header.show_name("", "")
+        else:
+            self.header.show_clip(clip)
+            self.setWindowTitle(f"{clip.name} - PlateMatch")
+
+    def _show_clip(self, _clip: ClipInfo) -> None:
         self.start_page.set_opening(False)
-        self.setWindowTitle(f"{clip.name} - PlateMatch")
-        self.header.show_clip(clip)
-        self.header.show()
-        self._pages.setCurrentWidget(self.workspace)
-        self.workspace.preview.setFocus()
+        if self._mode is Mode.RENDER:
+            self._show_clip_page()
+            self.workspace.preview.setFocus()
 
     def _say_clip_failed(self, failure: Failure) -> None:
         self.start_page.set_opening(False)

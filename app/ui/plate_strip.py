@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
-from PyQt6.QtCore import QModelIndex, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QModelIndex, QPoint, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QImage, QPainter, QPainterPath, QPalette, QPen
 from PyQt6.QtWidgets import (
     QHBoxLayout,
     QListView,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
+    QMenu,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.domain.compositing import Size
+from app.ui.resources import icon
+from app.ui.text import tr
 from app.ui.theme import color
 
 THUMBNAIL_PX: Final = (112, 63)
@@ -27,17 +32,24 @@ _TILE_PX: Final = (124, 92)
 _SCROLL_BAR_PX: Final = 22
 _SPEC: Final = Qt.ItemDataRole.UserRole
 _IMAGE: Final = Qt.ItemDataRole.UserRole + 1
+_SIGN: Final = Qt.ItemDataRole.UserRole + 2
+_OWN: Final = Qt.ItemDataRole.UserRole + 3
+_SIGN_PX: Final = 26
 
 
 class PlateStrip(QWidget):
-    """A list of plates, one chosen, and buttons for more.
+    """A list of plates, one chosen, and ways to more.
 
-    chosen(spec): another plate was chosen, by whatever way. picture_wanted, colour_wanted: the buttons.
+    chosen(spec): another plate was chosen, by whatever way. picture_wanted, folder_wanted, colour_wanted: the menu's
+    entries; source_wanted(spec): a live source was picked there. removed(spec): a plate was taken out by hand.
     """
 
     chosen = pyqtSignal(str)
     picture_wanted = pyqtSignal()
+    folder_wanted = pyqtSignal()
     colour_wanted = pyqtSignal()
+    source_wanted = pyqtSignal(str)
+    removed = pyqtSignal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -45,7 +57,11 @@ class PlateStrip(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._list = _horizontal_list()
         self._list.currentItemChanged.connect(self._announce)
+        self._list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self._list.customContextMenuRequested.connect(self._offer_removal)
         self._colour_item: QListWidgetItem | None = None
+        self._menu = QMenu(self)
+        self.set_sources([])
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 6, 12, 2)
         row.setSpacing(10)
@@ -54,17 +70,35 @@ class PlateStrip(QWidget):
 
     def _buttons(self) -> QVBoxLayout:
         column = QVBoxLayout()
-        column.setSpacing(8)
-        add = QPushButton("Add picture…")
-        add.setToolTip("Use a picture of yours as the background; dropping it here works too")
-        add.clicked.connect(self.picture_wanted)
-        colour = QPushButton("Colour…")
-        colour.setToolTip("Use one plain colour as the background")
-        colour.clicked.connect(self.colour_wanted)
-        for button in (add, colour):
-            column.addWidget(button)
+        add = QToolButton()
+        add.setObjectName("control")
+        add.setText(tr("Add"))
+        add.setIcon(icon("plus"))
+        add.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        add.setToolTip(tr("Use something of yours as the background; dropping files here works too"))
+        add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        add.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        add.setMenu(self._menu)
+        column.addSpacing(8)
+        column.addWidget(add)
         column.addStretch()
         return column
+
+    def set_sources(self, sources: list[tuple[str, str]]) -> None:
+        """Offer live sources, (spec, name), in the menu."""
+        menu = self._menu
+        menu.clear()
+        for name, words, wanted in (
+            ("add-picture", tr("Picture or video…"), self.picture_wanted),
+            ("add-folder", tr("Folder…"), self.folder_wanted),
+            ("colour", tr("Plain colour…"), self.colour_wanted),
+        ):
+            menu.addAction(icon(name), words, wanted.emit)
+        if sources:
+            menu.addSeparator()
+        for spec, words in sources:
+            picture = "screen" if spec.startswith("screen") else "second-camera"
+            menu.addAction(icon(picture), words, partial(self.source_wanted.emit, spec))
 
     @property
     def current(self) -> str:
@@ -76,10 +110,22 @@ class PlateStrip(QWidget):
         """All plates, in order."""
         return [str(self._item(row).data(_SPEC)) for row in range(self._list.count())]
 
-    def add(self, spec: str, name: str) -> None:
-        """Add a plate at the end; nothing happens when it is there already."""
+    def add(self, spec: str, name: str, *, sign: str = "", own: bool = False) -> None:
+        """Add a plate at the end; nothing happens when it is there already.
+
+        sign: name of the icon that stands for it. own: it was added by hand and can be taken out again.
+        """
         if self._find(spec) is None:
-            self._list.addItem(_item(spec, name))
+            item = _item(spec, name)
+            item.setData(_SIGN, sign)
+            item.setData(_OWN, own)
+            self._list.addItem(item)
+
+    def show_only(self, is_shown: Callable[[str], bool]) -> None:
+        """Hide the plates that make no sense now; the chosen one is never hidden."""
+        for row in range(self._list.count()):
+            item = self._item(row)
+            item.setHidden(item is not self._list.currentItem() and not is_shown(str(item.data(_SPEC))))
 
     def set_thumbnail(self, spec: str, image: QImage) -> None:
         """Give a plate its picture."""
@@ -133,6 +179,19 @@ class PlateStrip(QWidget):
         if item is not None:
             self.chosen.emit(str(item.data(_SPEC)))
 
+    def _offer_removal(self, position: QPoint) -> None:
+        item = self._list.itemAt(position)
+        if item is not None and item.data(_OWN):
+            spec = str(item.data(_SPEC))
+            menu = QMenu(self)
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.addAction(icon("close"), tr("Remove from the list"), lambda: self._remove_own(spec))
+            menu.popup(self._list.mapToGlobal(position))
+
+    def _remove_own(self, spec: str) -> None:
+        self.remove(spec)
+        self.removed.emit(spec)
+
     def _item(self, row: int) -> QListWidgetItem:
         item = self._list.item(row)
         assert item is not None  # noqa: S101  (row is below count)
@@ -180,6 +239,10 @@ class PlateDelegate(QStyledItemDelegate):
         left = tile.left() + (tile.width() - THUMBNAIL_PX[0]) / 2
         picture = QRectF(left, tile.top() + 6, *THUMBNAIL_PX)
         _paint_thumbnail(painter, picture, index.data(_IMAGE))
+        if index.data(_SIGN) and index.data(_IMAGE) is None:
+            place = QRectF(0, 0, _SIGN_PX, _SIGN_PX)
+            place.moveCenter(picture.center())
+            icon(str(index.data(_SIGN))).paint(painter, place.toRect())
         _paint_frame(painter, picture, option)
         name = QRectF(tile.left() + 4, picture.bottom() + 5, tile.width() - 8, 18)
         painter.setPen(color(QPalette.ColorRole.WindowText))

@@ -1,10 +1,10 @@
-"""The large picture, with a divider to drag between pasted and matched."""
+"""The large picture: views of it, a divider between two of them, and the person moved by hand."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, QSizeF, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QFocusEvent,
     QImage,
@@ -14,6 +14,7 @@ from PyQt6.QtGui import (
     QPaintEvent,
     QPalette,
     QResizeEvent,
+    QWheelEvent,
 )
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
@@ -26,15 +27,24 @@ MARGIN_PX: Final = 14
 _CHIP_HEIGHT_PX: Final = 24
 _CHIP_GAP_PX: Final = 10
 _KEY_STEP: Final = 0.02
+_ZOOM_STEP: Final = 1.06
+_GRAB_PX: Final = 16
+_SIDE_GAP_PX: Final = 6
 
 
 class Preview(QWidget):
-    """Shows one of the views it has pictures of; all pictures are of the same moment and size.
+    """Shows one of the views it has pictures of; all pictures are of the same moment.
 
-    area_changed: there is more or less room now; `area_px` says how much.
+    area_changed: there is more or less room now; `area_px` says how much. wants_changed: other pictures are needed
+    to show what is asked for. painted: what was shown last is on the screen. dragged(dx, dy, is_dragging): the
+    person was pulled by so much, in shares of the picture. zoomed(factor): the wheel was turned.
     """
 
     area_changed = pyqtSignal()
+    wants_changed = pyqtSignal()
+    painted = pyqtSignal()
+    dragged = pyqtSignal(float, float, bool)
+    zoomed = pyqtSignal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,7 +52,9 @@ class Preview(QWidget):
         self._view = View.SPLIT
         self._divider = 0.5
         self._note = ""
-        self._show_focus = False
+        self._show_focus = self._is_peeking = False
+        self._pulled_from: QPointF | None = None
+        self._pulls_divider = False
         self.setAccessibleName("Preview")
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -53,6 +65,11 @@ class Preview(QWidget):
     def view(self) -> View:
         """What is asked for; shown as soon as there is a picture of it."""
         return self._view
+
+    @property
+    def shown_view(self) -> View:
+        """What is shown now: the view, or the pasted picture while the key for "before" is held."""
+        return View.PASTED if self._is_peeking else self._view
 
     @property
     def divider(self) -> float:
@@ -77,7 +94,8 @@ class Preview(QWidget):
 
     def picture_rect(self) -> QRectF:
         """Where the picture is, in this widget's coordinates; empty without one."""
-        image = next(iter(self._images.values()), None)
+        image = next((self._images[view] for view in self.shown_view.parts if view in self._images), None)
+        image = image or next(iter(self._images.values()), None)
         if image is None:
             return QRectF()
         scale = self.devicePixelRatioF()
@@ -99,7 +117,15 @@ class Preview(QWidget):
         self._view = view
         self.setAccessibleDescription(view.hint)
         self.unsetCursor()
+        self.wants_changed.emit()
         self.update()
+
+    def peek(self, *, before: bool) -> None:
+        """Show the picture without the match for as long as a key is held."""
+        if before != self._is_peeking:
+            self._is_peeking = before
+            self.wants_changed.emit()
+            self.update()
 
     def set_divider(self, position: float) -> None:
         """Move the divider, within 0..1."""
@@ -124,18 +150,35 @@ class Preview(QWidget):
         self.area_changed.emit()
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Move the divider to where it was clicked."""
-        if event is not None and event.button() == Qt.MouseButton.LeftButton:
-            self._drag_to(event.position())
+        """Take hold of the divider, or of the person."""
+        if event is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        self._pulls_divider = self._is_on_divider(event.position())
+        if self.picture_rect().contains(event.position()):
+            self._pulled_from = event.position()
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
-        """Drag the divider, or show that it can be dragged."""
+        """Drag what was taken hold of, or show what could be."""
         if event is None:
             return
-        if event.buttons() & Qt.MouseButton.LeftButton:
-            self._drag_to(event.position())
-        can_drag = self._is_split() and self.picture_rect().contains(event.position())
-        self.setCursor(Qt.CursorShape.SplitHCursor if can_drag else Qt.CursorShape.ArrowCursor)
+        if self._pulls_divider:
+            self._drag_divider(event.position())
+        elif self._pulled_from is not None:
+            self._pull(event.position(), is_dragging=True)
+        else:
+            self._show_cursor(event.position())
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802
+        """Let go."""
+        if event is not None and self._pulled_from is not None and not self._pulls_divider:
+            self._pull(event.position(), is_dragging=False)
+        self._pulled_from, self._pulls_divider = None, False
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802
+        """Make the person larger or smaller."""
+        if event is not None and event.angleDelta().y():
+            self.zoomed.emit(_ZOOM_STEP ** (event.angleDelta().y() / 120))
+            event.accept()
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
         """Move the divider by the arrow keys."""
@@ -169,25 +212,61 @@ class Preview(QWidget):
             self._paint_note(painter, area if not area.isEmpty() else QRectF(self.rect()))
         if self._show_focus:
             paint_focus(painter, area, color(QPalette.ColorRole.Highlight))
+        self.painted.emit()
 
     def _is_split(self) -> bool:
-        return self._view is View.SPLIT and self.has_picture
+        return self.shown_view is View.SPLIT and self.has_picture
 
     def _parts(self) -> tuple[View, ...]:
-        return (View.PASTED, View.MATCHED) if self._view is View.SPLIT else (self._view,)
+        return self.shown_view.parts
 
-    def _drag_to(self, position: QPointF) -> None:
+    def _is_on_divider(self, position: QPointF) -> bool:
         area = self.picture_rect()
-        if self._is_split() and not area.isEmpty():
+        return self._is_split() and abs(position.x() - area.left() - self._divider * area.width()) <= _GRAB_PX
+
+    def _show_cursor(self, position: QPointF) -> None:
+        shape = Qt.CursorShape.ArrowCursor
+        if self._is_on_divider(position):
+            shape = Qt.CursorShape.SplitHCursor
+        elif self.picture_rect().contains(position):
+            shape = Qt.CursorShape.OpenHandCursor
+        self.setCursor(shape)
+
+    def _drag_divider(self, position: QPointF) -> None:
+        area = self.picture_rect()
+        if not area.isEmpty():
             self.set_divider((position.x() - area.left()) / area.width())
 
+    def _pull(self, position: QPointF, *, is_dragging: bool) -> None:
+        area = self.picture_rect()
+        if self._pulled_from is None or area.isEmpty():
+            return
+        way, self._pulled_from = position - self._pulled_from, position
+        if way.manhattanLength() > 0 or not is_dragging:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor if is_dragging else Qt.CursorShape.OpenHandCursor)
+            self.dragged.emit(way.x() / area.width(), way.y() / area.height(), is_dragging)
+
     def _paint_picture(self, painter: QPainter, area: QRectF) -> None:
+        view = self.shown_view
         if not self.has_picture:
-            painter.drawImage(area, self._images[View.ORIGINAL])
-        elif self._view is not View.SPLIT:
-            painter.drawImage(area, self._images[self._view])
-        else:
+            painter.drawImage(area, next(iter(self._images.values())))
+        elif view is View.SPLIT:
             self._paint_split(painter, area)
+        elif view is View.SIDE_BY_SIDE:
+            self._paint_side_by_side(painter, area)
+        else:
+            painter.drawImage(area, self._images[view])
+
+    def _paint_side_by_side(self, painter: QPainter, area: QRectF) -> None:
+        width, gap = area.width() / 2, _SIDE_GAP_PX / 2
+        for number, view in enumerate(View.SIDE_BY_SIDE.parts):
+            room = QRectF(area.left() + number * width, area.top(), width, area.height()).adjusted(gap, 0, -gap, 0)
+            size = self._images[view].size().toSizeF().scaled(room.size(), Qt.AspectRatioMode.KeepAspectRatio)
+            place = QRectF(room.center() - QPointF(size.width() / 2, size.height() / 2), size)
+            painter.drawImage(place, self._images[view])
+            name = QRectF(place.left() + _CHIP_GAP_PX, place.bottom() - _CHIP_GAP_PX - _CHIP_HEIGHT_PX, 0, 0)
+            name.setSize(QSizeF(self._chip_width(view.value), _CHIP_HEIGHT_PX))
+            paint_chip(painter, name, view.value)
 
     def _paint_split(self, painter: QPainter, area: QRectF) -> None:
         scale = self.devicePixelRatioF()

@@ -7,34 +7,25 @@ from dataclasses import dataclass
 
 from app.domain.compositing import Size
 from app.domain.frame import Frame
-from app.domain.placement import Placement
+from app.domain.settings import Settings
 from app.pipeline.engine_loading import load_engine
-from app.pipeline.matching import Matcher, MatchSettings
+from app.pipeline.look_settings import look_of, segmenter_choice_of
+from app.pipeline.matching import Matcher
 from app.pipeline.plates import OpenPlate, open_plate
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
-from app.pipeline.stages import FrameProcessor, Look, Rendered
-from app.ui.choices import Choices
+from app.pipeline.stages import FrameProcessor, Rendered
 from app.ui.still_engine import StillEngine
 from harmonizer import Harmonizer
 
 log = logging.getLogger(__name__)
 
 
-def look_of(choices: Choices) -> Look:
-    """The pipeline's settings for what was chosen."""
-    return Look(
-        match=MatchSettings(strength=choices.strength),
-        placement=Placement(mirror=choices.mirror),
-        light_wrap=choices.light_wrap,
-    )
-
-
 @dataclass(frozen=True)
 class _Made:
     """The last finished frame, kept so that a new window size costs no inference."""
 
-    key: tuple[int, float, Choices]
+    key: tuple[int, float, Settings]
     rendered: Rendered
 
 
@@ -45,8 +36,8 @@ class PreviewMaker:
     """
 
     def __init__(self) -> None:
-        self._engine: Harmonizer | None = None
-        self._segmenter: tuple[Size, Segmenter] | None = None
+        self._engine: tuple[str, Harmonizer] | None = None
+        self._segmenter: tuple[SegmenterChoice, Size, Segmenter] | None = None
         self._plate: tuple[str, OpenPlate] | None = None
         self._made: _Made | None = None
 
@@ -55,40 +46,40 @@ class PreviewMaker:
         if self._plate is not None:
             self._plate[1].close()
         if self._segmenter is not None:
-            self._segmenter[1].close()
+            self._segmenter[2].close()
         self._plate = self._segmenter = None
 
-    def render(self, frame: Frame, choices: Choices, *, clip: int) -> Rendered:
+    def render(self, frame: Frame, settings: Settings, *, clip: int) -> Rendered:
         """The finished frame. UserError when plate or networks can't be had."""
-        key = (clip, frame.time_s, choices)
+        key = (clip, frame.time_s, settings)
         if self._made is None or self._made.key != key:
-            self._made = _Made(key, self._process(frame, choices))
+            self._made = _Made(key, self._process(frame, settings))
         return self._made.rendered
 
-    def _process(self, frame: Frame, choices: Choices) -> Rendered:
-        look = look_of(choices)
+    def _process(self, frame: Frame, settings: Settings) -> Rendered:
+        look = look_of(settings)
         assert look.match is not None  # noqa: S101  (look_of sets it)
         processor = FrameProcessor(
-            segmenter=self._segmenter_for(frame.size),
-            plate=self._plate_for(choices.plate),
+            segmenter=self._segmenter_for(segmenter_choice_of(settings.person), frame.size),
+            plate=self._plate_for(settings.plate),
             look=look,
-            matcher=Matcher(self._loaded_engine(), look.match),
+            matcher=Matcher(self._engine_for(settings.match.model), look.match),
         )
         return processor.process(frame, frame.size)
 
-    def _loaded_engine(self) -> Harmonizer:
-        if self._engine is None:
-            self._engine = StillEngine(load_engine())
-        return self._engine
+    def _engine_for(self, model: str) -> Harmonizer:
+        if self._engine is None or self._engine[0] != model:
+            self._engine = model, StillEngine(load_engine(model))
+        return self._engine[1]
 
-    def _segmenter_for(self, size: Size) -> Segmenter:
-        if self._segmenter is None or self._segmenter[0] != size:
-            segmenter = open_segmenter(SegmenterChoice(), size, on_notice=log.warning)
+    def _segmenter_for(self, choice: SegmenterChoice, size: Size) -> Segmenter:
+        if self._segmenter is None or self._segmenter[:2] != (choice, size):
+            segmenter = open_segmenter(choice, size, on_notice=log.warning)
             if self._segmenter is not None:
-                self._segmenter[1].close()
-            self._segmenter = (size, segmenter)
-        self._segmenter[1].reset()
-        return self._segmenter[1]
+                self._segmenter[2].close()
+            self._segmenter = choice, size, segmenter
+        self._segmenter[2].reset()
+        return self._segmenter[2]
 
     def _plate_for(self, spec: str) -> OpenPlate:
         if self._plate is None or self._plate[0] != spec:

@@ -65,7 +65,7 @@ class PreviewWorker(Worker):
         if self._maker is None:
             first = {View.ORIGINAL: to_image(frame.pixels, request.size_px)}
             self.ready.emit(Pictures(request, first, has_person=None))
-        rendered = self._loaded_maker().render(frame, request.choices, clip=request.clip)
+        rendered = self._loaded_maker().render(frame, request.settings, clip=request.clip)
         images = images_of(rendered, request.size_px)
         self.ready.emit(Pictures(request, images, has_person=rendered.has_person))
 

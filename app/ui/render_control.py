@@ -45,7 +45,7 @@ class RenderControl(QObject):
         clip = self._session.clip
         if clip is None or self.is_busy:
             return
-        job = self._job = RenderJob(clip, self._session.choices, Path(output))
+        job = self._job = RenderJob(clip, self._session.settings, Path(output))
         job.progressed.connect(self.bar.show_frames)
         job.finished.connect(self._finished)
         job.failed.connect(self._failed)

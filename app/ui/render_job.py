@@ -7,7 +7,8 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from app.ui.choices import Choices, ClipInfo
+from app.domain.settings import Settings
+from app.ui.choices import ClipInfo
 from app.ui.faults import failure_of
 
 
@@ -26,10 +27,10 @@ class RenderJob(QObject):
     failed = pyqtSignal(object)
     cancelled = pyqtSignal()
 
-    def __init__(self, clip: ClipInfo, choices: Choices, output: Path) -> None:
+    def __init__(self, clip: ClipInfo, settings: Settings, output: Path) -> None:
         super().__init__()
         self.clip = clip
-        self.choices = choices
+        self.settings = settings
         self.output = output
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="render", daemon=True)
@@ -50,7 +51,7 @@ class RenderJob(QObject):
         try:
             from app.ui.render_work import render_clip
 
-            report = render_clip(self.clip, self.choices, self.output, report=self._report)
+            report = render_clip(self.clip, self.settings, self.output, report=self._report)
         except _Cancelled:
             self.cancelled.emit()
         except Exception as error:

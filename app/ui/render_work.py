@@ -7,21 +7,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.domain.frame import Frame
+from app.domain.settings import Settings
 from app.pipeline.engine_loading import load_engine
+from app.pipeline.look_settings import look_of, segmenter_choice_of
 from app.pipeline.matching import Matcher
 from app.pipeline.plates import open_plate
 from app.pipeline.render import RenderOutputs, Timing, render_video
 from app.pipeline.render_notices import notices_of
-from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
+from app.pipeline.segmenter_choice import open_segmenter
 from app.pipeline.stages import FrameProcessor
 from app.pipeline.threads import share_cores
 from app.pipeline.video_reader import VideoReader
-from app.ui.choices import Choices, ClipInfo, RenderReport
+from app.ui.choices import ClipInfo, RenderReport
 from app.ui.clips import sample_frames
-from app.ui.preview_job import look_of
 
 
-def render_clip(clip: ClipInfo, choices: Choices, output: Path, *, report: Callable[[int], None]) -> RenderReport:
+def render_clip(clip: ClipInfo, settings: Settings, output: Path, *, report: Callable[[int], None]) -> RenderReport:
     """Render the clip to `output`; `report` is called with the number of frames done and may raise to stop.
 
     UserError as the parts raise it. Nothing unfinished is left behind, whatever is raised.
@@ -36,13 +37,13 @@ def render_clip(clip: ClipInfo, choices: Choices, output: Path, *, report: Calla
 
     report(0)
     share_cores()
-    look = look_of(choices)
-    matcher = Matcher(load_engine(), look.match) if look.match else None
-    segmenter = open_segmenter(SegmenterChoice(), clip.size, on_notice=notices.append)
+    look = look_of(settings)
+    matcher = Matcher(load_engine(settings.match.model), look.match) if look.match else None
+    segmenter = open_segmenter(segmenter_choice_of(settings.person), clip.size, on_notice=notices.append)
     try:
-        with open_plate(choices.plate) as plate, _frames(clip) as frames:
+        with open_plate(settings.plate) as plate, _frames(clip) as frames:
             processor = FrameProcessor(segmenter=segmenter, plate=plate, look=look, matcher=matcher)
-            outputs = _outputs(clip, choices, output)
+            outputs = _outputs(clip, settings, output)
             timing = Timing(clip.size, clip.size, clip.time_base, clip.average_rate)
             result = render_video(frames, processor, outputs, timing, report=count)
             notices += notices_of(result, frames if isinstance(frames, VideoReader) else None)
@@ -51,8 +52,8 @@ def render_clip(clip: ClipInfo, choices: Choices, output: Path, *, report: Calla
     return RenderReport(output, result.frames, result.seconds, tuple(notices))
 
 
-def _outputs(clip: ClipInfo, choices: Choices, output: Path) -> RenderOutputs:
-    read = [path for path in (clip.source, Path(choices.plate)) if isinstance(path, Path) and path.is_file()]
+def _outputs(clip: ClipInfo, settings: Settings, output: Path) -> RenderOutputs:
+    read = [path for path in (clip.source, Path(settings.plate)) if isinstance(path, Path) and path.is_file()]
     audio_from = clip.source if isinstance(clip.source, Path) else None
     return RenderOutputs(video=output, audio_from=audio_from, inputs=tuple(read))
 

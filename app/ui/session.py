@@ -1,4 +1,4 @@
-"""What the window works on: the open clip, the choices made, and the threads that make pictures of them."""
+"""What the render mode works on: the open clip, and the threads that make pictures of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.domain.compositing import Size
 from app.domain.frame import Frame
-from app.ui.choices import Choices, ClipInfo, Pictures, PreviewRequest, Source
+from app.domain.settings import Settings
+from app.ui.choices import ClipInfo, Pictures, PreviewRequest, Source
 from app.ui.preview_worker import PreviewWorker
+from app.ui.settings_model import SettingsModel
 from app.ui.thumbnail_worker import ThumbnailWorker
 
 
@@ -21,17 +23,22 @@ class Session(QObject):
     clip_opened = pyqtSignal(object, object)
     pictures_ready = pyqtSignal(object)
 
-    def __init__(self, choices: Choices) -> None:
+    def __init__(self, model: SettingsModel) -> None:
         super().__init__()
+        self._model = model
         self.preview = PreviewWorker()
         self.thumbnails = ThumbnailWorker()
-        self.choices = choices
         self.clip: ClipInfo | None = None
         self.asked: PreviewRequest | None = None
         self._number = 0
         self._open = 0
         self.preview.opened.connect(self._opened)
         self.preview.ready.connect(self._ready)
+
+    @property
+    def settings(self) -> Settings:
+        """What is set now."""
+        return self._model.settings
 
     def open_clip(self, source: Source) -> None:
         """Open a clip; the one that is open stays until the new one is there."""
@@ -40,9 +47,9 @@ class Session(QObject):
 
     def request(self, time_s: float, size_px: Size) -> bool:
         """Ask for the pictures of a moment; False when there is no clip or no plate yet to make them of."""
-        if self.clip is None or not self.choices.plate:
+        if self.clip is None or not self.settings.plate:
             return False
-        self.asked = PreviewRequest(self._open, time_s, self.choices, size_px)
+        self.asked = PreviewRequest(self._open, time_s, self.settings, size_px)
         self.preview.request(self.asked)
         return True
 

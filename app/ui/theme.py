@@ -19,13 +19,24 @@ _LINE = {"dark": "#3a3b40", "light": "#d5d8dd"}
 _ALERT = {"dark": "#ff8a80", "light": "#b3261e"}
 _GOOD = {"dark": "#7bd88f", "light": "#1b7f3b"}
 
+_CHOSEN = "chosenTheme"
+
 _QSS = """
 QWidget {{ font-size: 13px; }}
-#header, #inspector, #plates, #transport {{ background: {surface}; }}
+#header, #inspector, #plates, #transport, #controlBar {{ background: {surface}; }}
 #header {{ border-bottom: 1px solid {line}; }}
 #inspector {{ border-left: 1px solid {line}; }}
 #plates {{ border-top: 1px solid {line}; }}
-#transport {{ border-top: 1px solid {line}; }}
+#transport, #controlBar {{ border-top: 1px solid {line}; }}
+#startCard {{ background: {surface}; border: 1px solid {line}; border-radius: 12px; }}
+QToolButton#control {{
+    border: 1px solid transparent; border-radius: 5px; padding: 5px 9px; margin: 0; color: {text};
+}}
+QToolButton#control::menu-indicator {{ image: none; }}
+QToolButton#control:hover {{ background: {line}; }}
+QToolButton#control:checked {{ background: {accent}; color: {on_accent}; }}
+QToolButton#control[live="true"] {{ background: {alert}; color: {on_accent}; }}
+QToolButton#control:focus {{ border: 1px solid {text}; }}
 #plates QListWidget {{ background: transparent; border: none; padding: 0; }}
 #clipName, #sectionTitle {{ font-weight: 600; }}
 #startTitle {{ font-size: 24px; font-weight: 600; }}
@@ -48,7 +59,7 @@ QPushButton#primary {{
 QPushButton#primary:hover {{ background: {accent_hover}; border-color: {accent_hover}; color: {on_accent}; }}
 QPushButton#primary:disabled {{ background: {line}; border-color: {line}; color: {muted}; }}
 QPushButton#view {{
-    border: 1px solid {line}; border-radius: 0; padding: 6px 13px; margin: 0; color: {text};
+    border: 1px solid {line}; border-radius: 0; padding: 6px 9px; margin: 0; color: {text};
     border-right-width: 0;
 }}
 QPushButton#view[edge="first"] {{ border-top-left-radius: 5px; border-bottom-left-radius: 5px; }}
@@ -63,17 +74,22 @@ QPushButton#close {{ border: none; padding: 0; min-width: 26px; min-height: 26px
 
 
 def follow_system(app: QApplication) -> None:
-    """Dress the application now and again whenever the system changes between dark and light.
+    """Dress the application again whenever the system changes between dark and light, while it is to follow.
 
     Not qdarktheme's "auto": on Linux that starts a thread it can only terminate (`_os_appearance/listener.py`
     of PyQtDarkTheme-fork 2.3.6). A system that doesn't say (`ColorScheme.Unknown`) gets dark.
     """
     hints = QGuiApplication.styleHints()
-    if hints is None:
-        apply_theme(app, "dark")
-        return
-    hints.colorSchemeChanged.connect(lambda scheme: apply_theme(app, theme_for(scheme)))
-    apply_theme(app, theme_for(hints.colorScheme()))
+    if hints is not None:
+        hints.colorSchemeChanged.connect(lambda _: use_theme(app, str(app.property(_CHOSEN) or "system")))
+
+
+def use_theme(app: QApplication, chosen: str) -> None:
+    """Dress the application as chosen: "dark", "light", or as the "system" is."""
+    app.setProperty(_CHOSEN, chosen)
+    hints = QGuiApplication.styleHints()
+    system = "dark" if hints is None else theme_for(hints.colorScheme())
+    apply_theme(app, system if chosen == "system" else chosen)
 
 
 def theme_for(scheme: Qt.ColorScheme) -> str:

@@ -34,6 +34,7 @@ def test_help_exists_for_every_command(capsys):
         "eval-video",
         "bench",
         "devices",
+        "ctl",
     ):
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])

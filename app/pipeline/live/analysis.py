@@ -1,0 +1,282 @@
+"""From a captured frame to one that can be put together: settings, plate, person, curve.
+
+Imports the networks: on the analysis thread only, so that a window is there before them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import cv2
+import numpy as np
+
+from app.domain.cells import grid_for, resample, shrink
+from app.domain.compositing import Size, as_uint8, solid_plate
+from app.domain.errors import UserError
+from app.domain.exposure import Light, light_table, observe
+from app.domain.frame import Alpha, Alpha8, Frame, Pixels
+from app.domain.framing import Framing, find_person, follow, framed
+from app.domain.placement import Placement
+from app.domain.settings import PlacementOptions, Settings
+from app.domain.steadiness import carry
+from app.domain.stillness import Glance, change_levels, glance
+from app.pipeline.live.engine_loader import EngineLoader
+from app.pipeline.live.live_plates import COVER_RGB, NonePlate, TransparentPlate, open_live_plate
+from app.pipeline.live.pictures import Captured
+from app.pipeline.look_settings import look_of, segmenter_choice_of
+from app.pipeline.matching import Matcher, Table
+from app.pipeline.plates import OpenPlate
+from app.pipeline.segmentation import Segmenter
+from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
+from app.pipeline.stages import Analysed, FrameAnalyser, Look
+from app.pipeline.stats import StageClock
+
+log = logging.getLogger(__name__)
+
+MAX_SIDE_PX: Final = 1920
+"""Larger frames are reduced first: a call shows no more, and a 4K screen would cost four times the time."""
+
+MAX_HELD_FRAMES: Final = 10
+"""A still picture is analysed anew this often, whatever the threshold says."""
+
+FULL_COVERAGE: Final = 0.97
+"""A matte that covers more of the frame than this has found the room, not a person."""
+
+NEW_STREAM_GAP_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class LiveAnalysed:
+    """An analysed frame on its way to the compositor.
+
+    analysed: None where there is no valid matte: the plate must cover everything. plate (H, W, 3): for that cover.
+    held: nothing was inferred for this frame.
+    """
+
+    captured: Captured
+    analysed: Analysed | None
+    look: Look
+    plate: Pixels
+    is_transparent: bool = False
+    held: bool = False
+
+
+class LiveAnalyser:
+    """One live stream's analysis; belongs to one thread. on_failure(UserError): something could not be used."""
+
+    def __init__(self, on_failure: Callable[[UserError], None], clock: StageClock | None = None) -> None:
+        self._on_failure = on_failure
+        self._clock = clock or StageClock()
+        self._engines = EngineLoader(on_failure)
+        self._settings = Settings()
+        self._look = look_of(self._settings)
+        self._plate: OpenPlate = NonePlate()
+        self._plate_spec: str | None = None
+        self._segmenter: tuple[SegmenterChoice, Size, Segmenter] | None = None
+        self._analyser: FrameAnalyser | None = None
+        self._matcher: Matcher | None = None
+        self._last: Analysed | None = None
+        self._glance: Glance | None = None
+        self._held = 0
+        self._since_look = 0
+        self._light: Light | None = None
+        self._framing: Framing | None = None
+        self._time_s = 0.0
+
+    def apply(self, settings: Settings) -> None:
+        """Use these settings from the next frame on. A plate that can't be opened leaves the one before it."""
+        if settings == self._settings and self._plate_spec is not None:
+            return
+        self._settings = settings
+        self._look = look_of(settings)
+        self._last = None
+        if settings.plate != self._plate_spec:
+            self._open_plate(settings.plate)
+        if self._analyser is not None:
+            self._analyser.look = self._look_now()
+        if not settings.placement.auto_frame:
+            self._framing = None
+
+    def freeze(self, *, frozen: bool) -> None:
+        """Hold the curve as it is, or let it follow again."""
+        if self._matcher is not None:
+            self._matcher.frozen = frozen
+
+    def rematch(self) -> None:
+        """Take the next estimate as it is, without coming from the last."""
+        self._last = None
+        if self._matcher is not None:
+            self._matcher.reset()
+
+    def analyse(self, captured: Captured) -> LiveAnalysed:
+        """Analyse one frame. UserError when plate or segmenter can't be had; the caller covers then."""
+        source = _limited(captured.frame)
+        size = self._out_size(source.size)
+        frame = self._lit(_cropped(source, self._settings.placement))
+        self._start_over_after_gap(frame)
+        if isinstance(self._plate, NonePlate):
+            return self._as_it_is(captured, frame, size)
+        analyser = self._ready_analyser(frame)
+        analysed, held = self._analysed(analyser, frame, size)
+        self._last = analysed
+        valid = cv2.mean(analysed.alpha)[0] < FULL_COVERAGE * 255
+        placement = self._follow(analysed.alpha, frame.time_s) if valid else self._look.placement
+        return LiveAnalysed(
+            captured,
+            analysed if valid else None,
+            replace(self._look, placement=placement),
+            analysed.plate,
+            is_transparent=isinstance(self._plate, TransparentPlate),
+            held=held,
+        )
+
+    def close(self) -> None:
+        """Close plate, segmenter and what is being loaded."""
+        self._plate.close()
+        if self._segmenter is not None:
+            self._segmenter[2].close()
+        self._engines.close()
+
+    def _look_now(self) -> Look:
+        """The look, without a match where there is nothing to match to."""
+        return replace(self._look, match=None) if isinstance(self._plate, TransparentPlate) else self._look
+
+    def _open_plate(self, spec: str) -> None:
+        self._plate_spec = spec
+        try:
+            plate = open_live_plate(spec)
+        except UserError as error:
+            self._on_failure(error)
+            return
+        self._plate.close()
+        self._plate = plate
+        if self._analyser is not None:
+            self._analyser.plate = plate
+
+    def _ready_analyser(self, frame: Frame) -> FrameAnalyser:
+        segmenter = self._segmenter_for(frame.size)
+        if self._analyser is None:
+            self._analyser = FrameAnalyser(
+                segmenter=segmenter, plate=self._plate, look=self._look_now(), matcher=None, clock=self._clock
+            )
+        self._analyser.segmenter = segmenter
+        self._use_engine(self._analyser)
+        return self._analyser
+
+    def _use_engine(self, analyser: FrameAnalyser) -> None:
+        engine = self._engines.engine(self._settings.match.model)
+        match = self._look.match
+        if engine is None or match is None:
+            return
+        if self._matcher is None or self._matcher.engine is not engine:
+            frozen = self._matcher is not None and self._matcher.frozen
+            self._matcher = Matcher(engine, match)
+            self._matcher.frozen = frozen
+            self._last = None
+            analyser.use_matcher(self._matcher)
+        self._matcher.settings = match
+
+    def _segmenter_for(self, size: Size) -> Segmenter:
+        choice = segmenter_choice_of(self._settings.person)
+        if self._segmenter is None or self._segmenter[:2] != (choice, size):
+            segmenter = open_segmenter(choice, size, on_notice=log.warning)
+            if self._segmenter is not None:
+                self._segmenter[2].close()
+            self._segmenter = choice, size, segmenter
+            self._last = None
+        return self._segmenter[2]
+
+    def _start_over_after_gap(self, frame: Frame) -> None:
+        if not 0 < frame.time_s - self._time_s <= NEW_STREAM_GAP_S:
+            self._last = self._light = self._framing = None
+            if self._segmenter is not None:
+                self._segmenter[2].reset()
+        self._time_s = frame.time_s
+
+    def _analysed(self, analyser: FrameAnalyser, frame: Frame, size: Size) -> tuple[Analysed, bool]:
+        """Analyse as much as is needed: nothing while all stands still, the mask alone in between looks."""
+        now = glance(frame.pixels)
+        last = self._last
+        if last is not None and last.frame.size == frame.size:
+            if self._is_still(now):
+                self._held += 1
+                return analyser.analyse(frame, size, held=last), True
+            if self._since_look + 1 < self._settings.camera.analyse_every and analyser.coarse is not None:
+                self._since_look += 1
+                carried = carried_alpha(analyser.coarse, last.frame.pixels, frame.pixels)
+                return analyser.analyse(frame, size, coarse=carried), True
+        self._glance, self._held, self._since_look = now, 0, 0
+        return analyser.analyse(frame, size), False
+
+    def _is_still(self, now: Glance) -> bool:
+        threshold = self._settings.camera.still_levels
+        if threshold <= 0 or self._glance is None or self._held >= MAX_HELD_FRAMES:
+            return False
+        return change_levels(self._glance, now) < threshold
+
+    def _as_it_is(self, captured: Captured, frame: Frame, size: Size) -> LiveAnalysed:
+        """No background was asked for: the whole frame is the foreground."""
+        whole = np.full(frame.pixels.shape[:2], 255, np.uint8)
+        plate = self._plate.pixels(frame, size)
+        analysed = Analysed(frame, whole, frame.pixels, plate, self._plate.key, None)
+        look = replace(self._look, decontaminate=False, light_wrap=0.0)
+        return LiveAnalysed(captured, analysed, look, solid_plate(size, COVER_RGB))
+
+    def _out_size(self, source: Size) -> Size:
+        wanted = self._settings.output.size
+        if wanted == "source":
+            return source
+        width, height = wanted.split("x")
+        return int(width), int(height)
+
+    def _lit(self, frame: Frame) -> Frame:
+        """The frame in the light the camera options ask for."""
+        camera = self._settings.camera
+        if camera.low_light <= 0 and not camera.lock_white_balance:
+            self._light = None
+            return frame
+        known = self._last.alpha if self._last is not None else None
+        lock = camera.lock_white_balance
+        self._light = observe(self._light, frame.pixels, known, time_s=frame.time_s, lock=lock)
+        table: Table | None = light_table(self._light, lift=camera.low_light, lock=lock)
+        if table is None:
+            return frame
+        return replace(frame, pixels=as_uint8(cv2.LUT(frame.pixels, table.reshape(1, 256, 3))))
+
+    def _follow(self, alpha: Alpha8, time_s: float) -> Placement:
+        if not self._settings.placement.auto_frame:
+            return self._look.placement
+        self._framing = follow(self._framing, find_person(alpha), time_s=time_s)
+        return framed(self._look.placement, self._framing)
+
+
+def carried_alpha(coarse: Alpha, before: Pixels, now: Pixels) -> Alpha:
+    """A coarse alpha, (h, w), moved along with the picture, from one frame's pixels (H, W, 3) to another's."""
+    grid = grid_for(now.shape[1], now.shape[0])
+    small = [as_uint8(cv2.cvtColor(shrink(p, grid.size), cv2.COLOR_RGB2GRAY)) for p in (now, before)]
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST).calc(
+        small[0], small[1], np.empty(0, np.float32)
+    )
+    return carry(resample(coarse, grid.size), np.asarray(flow, np.float32))
+
+
+def _limited(frame: Frame) -> Frame:
+    """The frame no larger than a live picture need be."""
+    longest = max(frame.size)
+    if longest <= MAX_SIDE_PX:
+        return frame
+    size = tuple(max(1, round(side * MAX_SIDE_PX / longest)) for side in frame.size)
+    return replace(frame, pixels=as_uint8(cv2.resize(frame.pixels, size, interpolation=cv2.INTER_AREA)))
+
+
+def _cropped(frame: Frame, crop: PlacementOptions) -> Frame:
+    """The part of the frame that is used, at least 16 px a side."""
+    width, height = frame.size
+    left, top = round(crop.crop_left * width), round(crop.crop_top * height)
+    right, bottom = width - round(crop.crop_right * width), height - round(crop.crop_bottom * height)
+    if (left, top, right, bottom) == (0, 0, width, height) or min(right - left, bottom - top) < 16:
+        return frame
+    return replace(frame, pixels=np.ascontiguousarray(frame.pixels[top:bottom, left:right]))

@@ -1,0 +1,124 @@
+"""From the live pipeline's pictures to Qt's, on a thread of its own and at the size they are shown."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtGui import QImage
+
+from app.domain.compositing import Size, blend
+from app.domain.histograms import histogram
+from app.domain.placement import apply_placement
+from app.pipeline.handover import LatestSlot
+from app.pipeline.live.live_plates import checkerboard
+from app.pipeline.live.runner import LivePicture
+from app.ui.choices import View
+from app.ui.images import images_of, to_image
+
+if TYPE_CHECKING:
+    from app.pipeline.stages import Rendered
+
+_MATCH_EVERY_S: Final = 0.1
+"""The curves are drawn this often at most: faster, they tremble instead of move."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the preview shows next. captured_s: `time.monotonic()` of its frame."""
+
+    images: dict[View, QImage]
+    captured_s: float
+    is_cover: bool
+    has_person: bool
+
+
+@dataclass(frozen=True)
+class MatchFacts:
+    """What the match does now. table (256, 3) uint8 or None; histograms (256, 3) float32 of person and plate."""
+
+    table: npt.NDArray[np.uint8] | None
+    foreground: npt.NDArray[np.float32]
+    plate: npt.NDArray[np.float32]
+
+
+class LiveDisplay(QObject):
+    """Takes pictures from `slot` and makes images of the views that are wanted. Its signals arrive on Qt's thread.
+
+    ready: there is something new to `take`. match_ready(MatchFacts): what the match does, while that is wanted.
+    """
+
+    ready = pyqtSignal()
+    match_ready = pyqtSignal(object)
+
+    def __init__(self, slot: LatestSlot[LivePicture]) -> None:
+        super().__init__()
+        self.wants_match = False
+        self._slot = slot
+        self._shown: LatestSlot[Shown] = LatestSlot()
+        self._wanted: tuple[tuple[View, ...], Size] = ((View.MATCHED,), (640, 360))
+        self._is_told = False
+        self._match_s = 0.0
+        self._thread = threading.Thread(target=self._run, name="live-display", daemon=True)
+        self._thread.start()
+
+    @property
+    def dropped(self) -> int:
+        """Images made and never taken."""
+        return self._shown.dropped
+
+    def want(self, views: tuple[View, ...], size_px: Size) -> None:
+        """Make images of these views, to fit into (width, height) device px, from the next picture on."""
+        self._wanted = views, size_px
+
+    def take(self) -> Shown | None:
+        """The latest images, once."""
+        self._is_told = False
+        return self._shown.take(0)
+
+    def stop(self) -> None:
+        """End the thread; the slot has been closed."""
+        self._slot.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._slot.is_closed:
+            picture = self._slot.take()
+            if picture is not None:
+                self._shown.put(self._made(picture))
+                if not self._is_told:
+                    self._is_told = True
+                    self.ready.emit()
+
+    def _made(self, picture: LivePicture) -> Shown:
+        views, size_px = self._wanted
+        finished, rendered = picture.finished, picture.rendered
+        if rendered is None:
+            images = {View.MATCHED: to_image(finished.composite, size_px)}
+            return Shown(images, finished.captured_s, is_cover=True, has_person=False)
+        images = images_of(rendered, size_px, [part for view in views for part in view.parts])
+        if picture.is_transparent and View.MATCHED in images:
+            images[View.MATCHED] = to_image(_over_checkerboard(rendered), size_px)
+        if self.wants_match and time.monotonic() - self._match_s >= _MATCH_EVERY_S:
+            self._match_s = time.monotonic()
+            self.match_ready.emit(_match_facts(rendered))
+        return Shown(images, finished.captured_s, is_cover=False, has_person=rendered.has_person)
+
+
+def _over_checkerboard(rendered: Rendered) -> npt.NDArray[np.uint8]:
+    size = (rendered.plate.shape[1], rendered.plate.shape[0])
+    pixels, alpha = apply_placement(rendered.foreground, rendered.alpha, rendered.placement, size)
+    return blend(pixels, checkerboard(size), alpha)
+
+
+def _match_facts(rendered: Rendered) -> MatchFacts:
+    return MatchFacts(
+        rendered.table,
+        histogram(rendered.foreground, rendered.alpha),
+        histogram(rendered.plate, None),
+    )

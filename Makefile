@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test run lint format clean
+.PHONY: setup demo test run screenshots resources lint format clean
 
 setup: $(READY)
 
@@ -27,6 +27,14 @@ test: setup
 
 run: setup
 	$(BIN)/python main.py gui
+
+# The README's pictures of the window, on a virtual screen.
+screenshots: setup
+	$(BIN)/python main.py screenshots --out docs/images
+
+# After a change of resources.qrc, an icon or a built-in plate.
+resources: setup
+	$(BIN)/python -m assets.compile_resources
 
 lint: setup
 	$(BIN)/ruff check .

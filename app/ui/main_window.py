@@ -32,7 +32,7 @@ from app.ui.tray import Tray
 from app.ui.workspace import Workspace
 
 SIZE_PX: Final = (1280, 800)
-MIN_SIZE_PX: Final = (940, 600)
+MIN_SIZE_PX: Final = (1120, 640)
 _THEMES: Final = {"system": "Theme: as the system", "dark": "Theme: dark", "light": "Theme: light"}
 
 

@@ -25,7 +25,7 @@ class RenderDesk(QObject):
     failed = pyqtSignal(object)
 
     def __init__(self, session: Session, model: SettingsModel, workspace: Workspace) -> None:
-        super().__init__()
+        super().__init__(workspace)
         self._session, self._workspace = session, workspace
         self.shown: Pictures | None = None
         self._is_active = False

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 
-import qdarktheme
+# qdarktheme takes whichever Qt is loaded already, and would take another one that happens to be installed.
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QColor, QGuiApplication, QPalette
 from PyQt6.QtWidgets import QApplication
+
+import qdarktheme  # isort: skip
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +83,12 @@ def follow_system(app: QApplication) -> None:
     """
     hints = QGuiApplication.styleHints()
     if hints is not None:
-        hints.colorSchemeChanged.connect(lambda _: use_theme(app, str(app.property(_CHOSEN) or "system")))
+        hints.colorSchemeChanged.connect(lambda scheme: _system_changed(app, theme_for(scheme)))
+
+
+def _system_changed(app: QApplication, theme: str) -> None:
+    if app.property(_CHOSEN) == "system":
+        apply_theme(app, theme)
 
 
 def use_theme(app: QApplication, chosen: str) -> None:

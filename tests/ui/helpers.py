@@ -12,7 +12,8 @@ from PyQt6.QtTest import QTest
 
 from app.pipeline.demo_source import portrait_path
 from app.pipeline.images import load_image
-from app.ui.choices import View
+from app.domain.settings import Settings
+from app.ui.choices import Mode, View
 from app.ui.main_window import MainWindow
 from app.ui.theme import apply_theme
 
@@ -42,11 +43,11 @@ def portrait(width, height, index):
 
 
 @contextmanager
-def shown_window(qapp):
+def shown_window(qapp, mode=Mode.RENDER):
     """A window for the time of the block; its threads are gone after it."""
     apply_theme(qapp, "dark")
     before = set(threading.enumerate())
-    window = MainWindow()
+    window = MainWindow(mode)
     window.resize(1280, 720)
     window.show()
     try:
@@ -65,11 +66,9 @@ def reset(window):
     window.messages.hide()
     window.header.choose_view(View.SPLIT)
     work.preview.set_divider(0.5)
-    work.inspector.strength.slider.setValue(100)
-    work.inspector.light_wrap.slider.setValue(0)
-    work.inspector.mirror.setChecked(False)
     work.transport.slider.setValue(0)
     work.plates.set_colour(GREEN_SPEC)
+    window.model.replace(Settings(plate=GREEN_SPEC))
     settle(window)
 
 
@@ -93,13 +92,14 @@ def wait_until(condition, timeout_s=WAIT_S):
 
 def settle(window):
     """Wait until the preview shows what was chosen last."""
-    session, work = window.session, window.workspace
+    session, work, desk = window.session, window.workspace, window.render_desk
 
     def is_shown():
         assert session.clip is not None, window.messages.message
-        assert work.shown is not None
-        assert work.shown.has_person is not None
-        assert work.shown.request is session.asked
+        assert desk.shown is not None
+        assert desk.shown.has_person is not None
+        assert desk.shown.request is session.asked
+        assert session.asked.settings == window.model.settings
         assert session.asked.size_px == work.preview.area_px()
         assert work.preview.has_picture
 

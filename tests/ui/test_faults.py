@@ -7,7 +7,7 @@ from PyQt6.QtGui import QGuiApplication, QPalette
 
 from app.domain.errors import UserError
 from app.ui.faults import faults_shown
-from app.ui.theme import apply_theme, follow_system
+from app.ui.theme import apply_theme, follow_system, use_theme
 from tests.ui.helpers import wait_until
 
 
@@ -64,6 +64,7 @@ def test_the_theme_follows_the_system_and_is_dark_where_it_does_not_say(qapp):
 
     hints = QGuiApplication.styleHints()
     follow_system(qapp)
+    use_theme(qapp, "system")
     try:
         for scheme, is_dark in (
             (Qt.ColorScheme.Light, False),
@@ -73,6 +74,9 @@ def test_the_theme_follows_the_system_and_is_dark_where_it_does_not_say(qapp):
         ):
             hints.colorSchemeChanged.emit(scheme)
             assert (lightness() < 128) is is_dark
+        use_theme(qapp, "dark")
+        hints.colorSchemeChanged.emit(Qt.ColorScheme.Light)
+        assert lightness() < 128
     finally:
         hints.colorSchemeChanged.disconnect()
         apply_theme(qapp, "dark")

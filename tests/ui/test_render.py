@@ -56,7 +56,7 @@ def test_a_render_becomes_a_video_on_the_chosen_plate_with_its_sound(window, qtb
 def test_a_render_with_all_settings_differs_from_the_plain_one(opened, qtbot, tmp_path):
     outputs = []
     for name, mirror in (("plain.mp4", False), ("mirrored.mp4", True)):
-        opened.workspace.inspector.mirror.setChecked(mirror)
+        opened.model.set_value("placement", "mirror", mirror)
         opened.messages.hide()
         opened.render_control.start(str(tmp_path / name))
         wait_until(lambda: "Saved" in opened.messages.message)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDropEvent
-from PyQt6.QtWidgets import QAbstractButton, QColorDialog, QFileDialog, QLineEdit, QListWidget, QSlider
+from PyQt6.QtWidgets import QAbstractButton, QColorDialog, QFileDialog, QLineEdit, QListWidget, QSlider, QToolButton
 
 from app.pipeline.images import save_image
 from app.pipeline.plates import DEFAULT_PLATES
@@ -35,7 +35,7 @@ def difference(one, other):
 
 def test_without_a_clip_there_is_a_page_to_start_from(window):
     assert window.start_page.isVisible()
-    assert not window.header.isVisible()
+    assert not window.header.render_button.isEnabled()
     assert window.messages.message == ""
 
 
@@ -45,13 +45,18 @@ def test_an_opened_clip_is_named_and_shown_between_its_two_versions(opened, port
     assert not opened.start_page.isVisible()
     assert opened.workspace.preview.view is View.SPLIT
     assert opened.workspace.preview.note == ""
-    assert opened.workspace.plates.specs()[: len(DEFAULT_PLATES)] == list(DEFAULT_PLATES)
+    assert [spec for spec in opened.workspace.plates.specs() if spec in DEFAULT_PLATES] == list(DEFAULT_PLATES)
 
 
-def test_the_keys_1_to_5_switch_the_views(opened, qtbot):
+def choose(qtbot, window, view):
+    """By its keys."""
+    qtbot.keyClick(window, Qt.Key(Qt.Key.Key_1 + list(View).index(view)), Qt.KeyboardModifier.ControlModifier)
+
+
+def test_ctrl_and_a_number_switch_the_views(opened, qtbot):
     seen = {}
-    for key, view in zip(range(Qt.Key.Key_1, Qt.Key.Key_6), View, strict=True):
-        qtbot.keyClick(opened, Qt.Key(key))
+    for view in View:
+        choose(qtbot, opened, view)
         assert opened.workspace.preview.view is view
         seen[view] = color_at(opened, *WALL_AT), color_at(opened, *FACE)
     for view in (View.SPLIT, View.MATCHED, View.PASTED):
@@ -60,28 +65,49 @@ def test_the_keys_1_to_5_switch_the_views(opened, qtbot):
     assert seen[View.MATTE][0].max() <= 2
     assert seen[View.MATTE][1].min() >= 250
     assert np.abs(seen[View.PASTED][1] - seen[View.ORIGINAL][1]).max() <= 4
+    assert np.abs(seen[View.EDGES][0] - np.array(WALL) * 0.35).max() <= 6
+    assert np.abs(seen[View.EDGES][1] - seen[View.ORIGINAL][1]).max() <= 4
+
+
+def test_side_by_side_shows_the_filmed_and_the_finished_picture(opened, qtbot):
+    choose(qtbot, opened, View.SIDE_BY_SIDE)
+    assert np.abs(color_at(opened, 0.45, 0.4) - WALL).max() <= 6
+    assert np.abs(color_at(opened, 0.95, 0.4) - GREEN).max() <= 1
+
+
+def test_holding_b_shows_the_picture_before_the_match(opened, qtbot):
+    choose(qtbot, opened, View.PASTED)
+    pasted = picture(opened)
+    choose(qtbot, opened, View.MATCHED)
+    matched = picture(opened)
+    qtbot.keyPress(opened, Qt.Key.Key_B)
+    assert np.array_equal(picture(opened), pasted)
+    qtbot.keyRelease(opened, Qt.Key.Key_B)
+    assert np.array_equal(picture(opened), matched)
+    assert not np.array_equal(pasted, matched)
 
 
 def test_the_buttons_show_which_view_it_is(opened, qtbot):
     button = next(b for b in opened.header.findChildren(QAbstractButton) if b.text() == "Matte")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert opened.workspace.preview.view is View.MATTE
-    qtbot.keyClick(opened, Qt.Key.Key_2)
+    choose(qtbot, opened, View.MATCHED)
     assert not button.isChecked()
 
 
 def test_left_of_the_divider_is_pasted_right_of_it_matched(opened, qtbot):
     preview = opened.workspace.preview
     pictures = {}
-    for key, view in ((Qt.Key.Key_2, View.MATCHED), (Qt.Key.Key_3, View.PASTED)):
-        qtbot.keyClick(opened, key)
+    for view in (View.MATCHED, View.PASTED):
+        choose(qtbot, opened, view)
         pictures[view] = picture(opened)
     assert difference(pictures[View.MATCHED], pictures[View.PASTED]) > 0.3
-    qtbot.keyClick(opened, Qt.Key.Key_1)
+    choose(qtbot, opened, View.SPLIT)
     area = preview.picture_rect()
     for share in (0.5, 0.2, 0.8):
         at = QPointF(area.left() + share * area.width(), area.center().y()).toPoint()
-        qtbot.mousePress(preview, Qt.MouseButton.LeftButton, pos=preview.rect().center())
+        grip = QPointF(area.left() + preview.divider * area.width(), area.center().y()).toPoint()
+        qtbot.mousePress(preview, Qt.MouseButton.LeftButton, pos=grip)
         qtbot.mouseMove(preview, at)
         qtbot.mouseRelease(preview, Qt.MouseButton.LeftButton, pos=at)
         assert preview.divider == pytest.approx(share, abs=0.01)
@@ -103,13 +129,12 @@ def test_the_arrow_keys_move_the_divider(opened, qtbot):
 
 
 def test_no_strength_is_the_pasted_picture_and_full_strength_is_not(opened, qtbot):
-    slider = opened.workspace.inspector.strength.slider
-    qtbot.keyClick(opened, Qt.Key.Key_3)
+    choose(qtbot, opened, View.PASTED)
     pasted = picture(opened)
-    qtbot.keyClick(opened, Qt.Key.Key_2)
+    choose(qtbot, opened, View.MATCHED)
     distances = []
     for percent in (100, 50, 0):
-        slider.setValue(percent)
+        opened.workspace.inspector.control("match", "strength").field.setValue(percent)
         settle(opened)
         distances.append(difference(picture(opened), pasted))
     assert distances[0] > distances[1] > distances[2] == 0
@@ -117,26 +142,28 @@ def test_no_strength_is_the_pasted_picture_and_full_strength_is_not(opened, qtbo
 
 def test_light_wrap_brings_the_plate_onto_the_person(opened, qtbot):
     opened.workspace.plates.set_colour("#ffffff")
-    qtbot.keyClick(opened, Qt.Key.Key_2)
+    choose(qtbot, opened, View.MATCHED)
     before = picture(opened)
-    opened.workspace.inspector.light_wrap.slider.setValue(100)
+    opened.workspace.inspector.control("person", "light_wrap").field.setValue(100)
     settle(opened)
     after = picture(opened)
     assert after.astype(int).sum() > before.astype(int).sum()
 
 
 def test_mirror_flips_the_person_and_leaves_the_plate(opened, qtbot):
-    qtbot.keyClick(opened, Qt.Key.Key_3)
+    choose(qtbot, opened, View.PASTED)
     before = picture(opened)
-    opened.workspace.inspector.mirror.setFocus()
-    qtbot.keyClick(opened.workspace.inspector.mirror, Qt.Key.Key_Space)
+    opened.workspace.inspector.show_page("placement")
+    mirror = opened.workspace.inspector.control("placement", "mirror").box
+    mirror.setFocus()
+    qtbot.keyClick(mirror, Qt.Key.Key_Space)
     settle(opened)
     assert difference(picture(opened)[:, ::-1], before) < 1.0
     assert difference(picture(opened), before) > 10
 
 
 def test_choosing_a_plate_changes_the_background(opened, qtbot):
-    qtbot.keyClick(opened, Qt.Key.Key_3)
+    choose(qtbot, opened, View.PASTED)
     strip = opened.workspace.plates
     corners = []
     for spec in ("sunset", "forest", BLUR):
@@ -148,7 +175,7 @@ def test_choosing_a_plate_changes_the_background(opened, qtbot):
 
 
 def test_another_moment_shows_another_frame(opened, qtbot):
-    qtbot.keyClick(opened, Qt.Key.Key_4)
+    choose(qtbot, opened, View.ORIGINAL)
     first = picture(opened)
     slider = opened.workspace.transport.slider
     slider.setFocus()
@@ -163,13 +190,13 @@ def test_dragging_the_slider_ends_at_the_moment_it_was_let_go(opened, qtbot):
     for value in range(0, 900, 30):
         opened.workspace.transport.slider.setValue(value)
     settle(opened)
-    assert opened.workspace.shown.request.time_s == pytest.approx(0.87)
+    assert opened.render_desk.shown.request.time_s == pytest.approx(0.87)
 
 
 def test_a_smaller_window_gets_smaller_pictures(opened, qtbot):
     opened.resize(920, 580)
     settle(opened)
-    image = next(iter(opened.workspace.shown.images.values()))
+    image = next(iter(opened.render_desk.shown.images.values()))
     assert image.width() <= opened.workspace.preview.width()
 
 
@@ -177,7 +204,7 @@ def test_a_dropped_picture_becomes_the_background(opened, qtbot, tmp_path):
     plate = tmp_path / "my wall.png"
     save_image(plate, np.full((90, 160, 3), (10, 20, 250), np.uint8))
     drop(opened, plate)
-    wait_until(lambda: opened.session.choices.plate == str(plate))
+    wait_until(lambda: opened.model.settings.plate == str(plate))
     settle(opened)
     assert np.abs(color_at(opened, *WALL_AT) - (10, 20, 250)).max() <= 1
 
@@ -197,7 +224,7 @@ def test_the_same_picture_again_is_chosen_not_doubled(opened, tmp_path):
     for _ in range(2):
         opened.workspace.plates.choose("sunset")
         drop(opened, plate)
-        wait_until(lambda: opened.session.choices.plate == str(plate))
+        wait_until(lambda: opened.model.settings.plate == str(plate))
     assert opened.workspace.plates.specs().count(str(plate)) == 1
 
 
@@ -230,7 +257,7 @@ def test_the_sample_opens_by_its_button(window, qtbot):
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     settle(window)
     assert window.session.clip.source is Sample.SAMPLE
-    assert window.workspace.shown.has_person
+    assert window.render_desk.shown.has_person
 
 
 def test_of_two_clips_opened_at_once_the_later_one_is_shown(window, portrait_clip, tmp_path):
@@ -248,7 +275,7 @@ def test_a_frame_without_a_person_says_so(window, qtbot, tmp_path):
     empty = write_clip(tmp_path / "wall.mp4", frames=3, draw=lambda w, h, i: np.full((h, w, 3), WALL, np.uint8))
     window.open_clip(empty)
     settle(window)
-    assert not window.workspace.shown.has_person
+    assert not window.render_desk.shown.has_person
     assert "Nobody" in window.workspace.preview.note
 
 
@@ -265,16 +292,16 @@ def test_opening_through_the_dialog(window, qtbot, portrait_clip):
 
 def test_a_colour_is_shown_while_it_is_being_chosen_and_cancel_goes_back(opened, qtbot):
     opened.workspace.plates.choose("sunset")
-    button = next(b for b in opened.workspace.findChildren(QAbstractButton) if b.text() == "Colour…")
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    add = next(b for b in opened.workspace.plates.findChildren(QToolButton) if b.menu() is not None)
+    next(action for action in add.menu().actions() if "colour" in action.text()).trigger()
     dialog = opened.findChild(QColorDialog)
     dialog.setCurrentColor(Qt.GlobalColor.blue)
     settle(opened)
-    assert opened.session.choices.plate == "#0000ff"
+    assert opened.model.settings.plate == "#0000ff"
     assert np.abs(color_at(opened, *WALL_AT) - (0, 0, 255)).max() <= 1
     dialog.reject()
     settle(opened)
-    assert opened.session.choices.plate == "sunset"
+    assert opened.model.settings.plate == "sunset"
     assert opened.workspace.plates.colour == GREEN_SPEC
 
 
@@ -287,13 +314,14 @@ def test_every_control_has_a_name_and_is_reached_by_the_keyboard(opened):
     ]
     assert len(controls) >= 13
     for control in controls:
-        name = control.text() if isinstance(control, QAbstractButton) else control.accessibleName()
+        name = control.accessibleName() or getattr(control, "text", str)()
         assert name, control
         assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, name
 
 
 def test_one_view_is_pressed_at_a_time(opened, qtbot):
-    buttons = [b for b in opened.header.findChildren(QAbstractButton) if b.isCheckable()]
+    names = [view.value for view in View]
+    buttons = [b for b in opened.header.findChildren(QAbstractButton) if b.text() in names]
     for button, view in zip(buttons, View, strict=True):
         for _ in range(2):
             qtbot.mouseClick(button, Qt.MouseButton.LeftButton)

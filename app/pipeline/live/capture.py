@@ -13,6 +13,7 @@ from app.pipeline.handover import LatestSlot
 from app.pipeline.live.capture_reader import Opener, Order, Reader
 from app.pipeline.live.capture_status import CaptureState, CaptureStatus
 from app.pipeline.live.pictures import Captured
+from app.pipeline.live.source_network import is_stream
 from app.pipeline.live.sources import CaptureWish, device_of, open_source, stall_error, words_for
 
 __all__ = ["Capture", "CaptureState", "CaptureStatus", "Limits"]
@@ -25,11 +26,13 @@ class Limits:
     """How long is waited, s.
 
     open_s: for a source to open, and then for its first frame. release_s: for a reader that hangs to let go of a
-    device before it is opened a second time; OpenCV's own limit for a read is 10 s.
+    device before it is opened a second time; OpenCV's own limit for a read is 10 s. stream_s: for a network stream
+    that is silent, and said to be, before it is given up: connecting anew takes longer than most hiccups.
     """
 
     open_s: float = 10.0
     release_s: float = 12.0
+    stream_s: float = 3.0
 
 
 class Capture:
@@ -191,18 +194,30 @@ class Capture:
                     return reader.fault
                 granted = reader.granted
             if self._deadline_s(reader) <= time.monotonic():
-                return self._hang(reader)
-            if news and granted is not None:
+                if not self._bears_with(reader):
+                    return self._hang(reader)
+            elif news and granted is not None:
                 self._tell(CaptureStatus(CaptureState.LIVE, granted, opened_s=reader.opened_s))
 
     def _news(self, reader: Reader) -> bool:
         """Whether there is something to tell: an end, the first frame, another size."""
         shown = self._status.granted if self._status.state is CaptureState.LIVE else None
-        is_seen = reader.frames > 0 and reader.granted != shown
+        is_seen = reader.frames > 0 and not reader.is_doubted and reader.granted != shown
         return is_seen or reader.fault is not None or not self._is_current(reader.order)
 
     def _deadline_s(self, reader: Reader) -> float:
-        return reader.heard_s + (self._stall_s if reader.frames else self._limits.open_s)
+        patience_s = self._limits.stream_s if reader.is_doubted else 0.0
+        return reader.heard_s + patience_s + (self._stall_s if reader.frames else self._limits.open_s)
+
+    def _bears_with(self, reader: Reader) -> bool:
+        """Whether a silent source is a stream that may go on by itself; it counts as lost until it does."""
+        if reader.is_doubted or not reader.frames or not is_stream(reader.order.spec):
+            return False
+        reader.doubt()
+        self._slot.clear()
+        fault = self._hang(reader)
+        self._tell(CaptureStatus(CaptureState.LOST, reason=fault.message, hint=fault.hint))
+        return True
 
     def _hang(self, reader: Reader) -> UserError:
         spec = reader.order.spec

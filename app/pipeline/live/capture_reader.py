@@ -34,7 +34,8 @@ class Reader:
     gives its first frame, gives another size, fails, or is closed. Frames alone notify nobody: whoever watches
     looks at `heard_s` when the time has come.
 
-    heard_s: monotonic moment of the last sign of life. is_released: the source is closed, or never opened.
+    heard_s: monotonic moment of the last sign of life. is_doubted: `doubt` was called, no frame came since.
+    is_released: the source is closed, or never opened.
     """
 
     def __init__(self, opener: Opener, order: Order, slot: LatestSlot[Captured], changed: threading.Condition) -> None:
@@ -46,6 +47,7 @@ class Reader:
         self.frames = 0
         self.lost = 0
         self.is_released = False
+        self.is_doubted = False
         self._opener = opener
         self._slot = slot
         self._changed = changed
@@ -61,6 +63,11 @@ class Reader:
         """Have it end at the next frame; from now on it puts nothing into the slot."""
         with self._changed:
             self._is_dismissed = True
+
+    def doubt(self) -> None:
+        """Have the next frame notified."""
+        with self._changed:
+            self.is_doubted = True
 
     def join(self) -> None:
         """Wait for the thread of a reader that has released its source."""
@@ -99,8 +106,8 @@ class Reader:
             self.frames += 1
             self.lost += 0 if self._last_index is None else index - self._last_index - 1
             self._last_index = index
-            if self.frames == 1 or source.granted != self.granted:
-                self.granted = source.granted
+            if self.frames == 1 or self.is_doubted or source.granted != self.granted:
+                self.granted, self.is_doubted = source.granted, False
                 self._changed.notify_all()
         return True
 

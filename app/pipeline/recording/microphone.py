@@ -19,7 +19,8 @@ OnBlock = Callable[[Samples, float], None]
 """Called with a block (its memory is the callee's) and the monotonic time of its first sample; must not wait."""
 
 _DEFAULT: Final = "default"
-_QUEUE_BLOCKS: Final = 600
+_QUEUE_BLOCKS: Final = 4000
+"""Some drivers deliver a millisecond at a time: seconds of those, 8 MB of ordinary ones."""
 
 
 class MicrophoneError(Exception):

@@ -13,7 +13,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QImage
 
 from app.domain.compositing import Size, blend
-from app.domain.histograms import histogram
+from app.domain.histograms import Histogram, histogram
 from app.domain.placement import apply_placement
 from app.pipeline.handover import LatestSlot
 from app.pipeline.live.live_plates import checkerboard
@@ -24,8 +24,11 @@ from app.ui.images import images_of, to_image
 if TYPE_CHECKING:
     from app.pipeline.stages import Rendered
 
-_MATCH_EVERY_S: Final = 0.1
+_CURVES_EVERY_S: Final = 0.1
 """The curves are drawn this often at most: faster, they tremble instead of move."""
+
+_HISTOGRAMS_EVERY_S: Final = 0.3
+"""New histograms cost the plot 1 ms more than a new curve alone, and nobody reads them faster."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,8 @@ class MatchFacts:
     """What the match does now. table (256, 3) uint8 or None; histograms (256, 3) float32 of person and plate."""
 
     table: npt.NDArray[np.uint8] | None
-    foreground: npt.NDArray[np.float32]
-    plate: npt.NDArray[np.float32]
+    foreground: Histogram
+    plate: Histogram
 
 
 class LiveDisplay(QObject):
@@ -63,7 +66,8 @@ class LiveDisplay(QObject):
         self._shown: LatestSlot[Shown] = LatestSlot()
         self._wanted: tuple[tuple[View, ...], Size] = ((View.MATCHED,), (640, 360))
         self._is_told = False
-        self._match_s = 0.0
+        self._curves_s = 0.0
+        self._histograms: tuple[float, Histogram, Histogram] | None = None
         self._thread = threading.Thread(target=self._run, name="live-display", daemon=True)
         self._thread.start()
 
@@ -104,21 +108,21 @@ class LiveDisplay(QObject):
         images = images_of(rendered, size_px, [part for view in views for part in view.parts])
         if picture.is_transparent and View.MATCHED in images:
             images[View.MATCHED] = to_image(_over_checkerboard(rendered), size_px)
-        if self.wants_match and time.monotonic() - self._match_s >= _MATCH_EVERY_S:
-            self._match_s = time.monotonic()
-            self.match_ready.emit(_match_facts(rendered))
+        if self.wants_match:
+            self._tell_match(rendered, time.monotonic())
         return Shown(images, finished.captured_s, is_cover=False, has_person=rendered.has_person)
+
+    def _tell_match(self, rendered: Rendered, now_s: float) -> None:
+        if now_s - self._curves_s < _CURVES_EVERY_S:
+            return
+        self._curves_s = now_s
+        if self._histograms is None or now_s - self._histograms[0] >= _HISTOGRAMS_EVERY_S:
+            person, plate = histogram(rendered.foreground, rendered.alpha), histogram(rendered.plate)
+            self._histograms = now_s, person, plate
+        self.match_ready.emit(MatchFacts(rendered.table, *self._histograms[1:]))
 
 
 def _over_checkerboard(rendered: Rendered) -> npt.NDArray[np.uint8]:
     size = (rendered.plate.shape[1], rendered.plate.shape[0])
     pixels, alpha = apply_placement(rendered.foreground, rendered.alpha, rendered.placement, size)
     return blend(pixels, checkerboard(size), alpha)
-
-
-def _match_facts(rendered: Rendered) -> MatchFacts:
-    return MatchFacts(
-        rendered.table,
-        histogram(rendered.foreground, rendered.alpha),
-        histogram(rendered.plate, None),
-    )

@@ -40,7 +40,7 @@ class LiveDesk(QObject):
     _noticed = pyqtSignal(object)
 
     def __init__(self, model: SettingsModel, preview: Preview) -> None:
-        super().__init__()
+        super().__init__(preview)
         self._model, self._preview = model, preview
         self._noticed.connect(lambda error: self.noticed.emit(Failure(error.message, error.hint)))
         self.runner = LiveRunner(on_status=self.status_changed.emit, on_notice=self._noticed.emit)

@@ -18,7 +18,7 @@ from app.pipeline.live.pictures import Captured, Granted
 from app.pipeline.live.sources import CaptureWish, SourceLost, open_source
 
 WAIT_S = 10.0
-PATIENT = Limits(open_s=WAIT_S, release_s=WAIT_S)
+PATIENT = Limits(open_s=WAIT_S, release_s=WAIT_S, stream_s=WAIT_S)
 
 
 class World:
@@ -245,6 +245,26 @@ def test_a_camera_that_never_sends_a_first_frame_is_named(watch, world):
     world.open = silent
     one = started(watch, limits=Limits(open_s=0.05, release_s=WAIT_S))
     assert "Desk cam" in one.until(CaptureState.LOST).reason
+
+
+def test_a_stream_that_hiccups_is_named_but_kept(watch, world):
+    one = started(watch, "rtsp://cam.local/", limits=PATIENT)
+    one.until(CaptureState.LIVE)
+    world.sources[0].flows.clear()
+    assert one.until(CaptureState.LOST).reason == "The stream from cam.local sends no pictures."
+    assert one.slot.take(0) is None
+    world.sources[0].flows.set()
+    one.until(CaptureState.LIVE)
+    assert len(world.sources) == 1
+
+
+def test_a_stream_that_stays_silent_is_opened_again(watch, world):
+    one = started(watch, "rtsp://cam.local/", limits=Limits(open_s=WAIT_S, release_s=0.05, stream_s=0.05))
+    one.until(CaptureState.LIVE)
+    world.sources[0].flows.clear()
+    one.until(CaptureState.LOST)
+    one.until(CaptureState.LIVE)
+    assert len(world.sources) == 2
 
 
 def test_pausing_releases_the_device_and_resuming_opens_it_again(watch, world):

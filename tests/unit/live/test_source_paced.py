@@ -198,11 +198,15 @@ def test_every_frame_of_the_pattern_can_be_told_and_something_moves(hand, opened
 
 def test_the_sample_goes_round_from_memory_and_never_ends(hand, opened):
     source = opened(SampleSource(clock=hand.clock, size=(96, 54)))
-    read = [source.read() for _ in range(405)]
-    assert [c.frame.index for c in read] == [c.frame.pts for c in read] == list(range(405))
-    assert read[-1].captured_s - 1000 == pytest.approx(404 / 25)
-    assert np.array_equal(read[3].frame.pixels, read[203].frame.pixels)
-    assert not np.array_equal(read[3].frame.pixels, read[53].frame.pixels)
+    read = [source.read() for _ in range(820)]
+    assert [c.frame.index for c in read] == [c.frame.pts for c in read] == list(range(820))
+    assert read[-1].captured_s - 1000 == pytest.approx(819 / 25)
+    pictures = [c.frame.pixels.tobytes() for c in read]
+    assert len(set(pictures)) == 200
+    first, *later = [pictures[end - 200 : end] for end in (620, 820)]
+    assert later == [first]
+    assert pictures[0:398:2] == pictures[1:399:2]
+    assert all(a != b for a, b in pairwise(pictures[400:]))
     source.close()
     assert source.kept_bytes == 0
 
@@ -214,9 +218,11 @@ def test_the_sample_made_too_slowly_moves_slowly_but_on_time(hand, opened):
         slow.append(source.read())
         hand.pass_by(0.09)
     whole = opened(SampleSource(clock=Hand().clock, size=(96, 54)))
-    expected = [whole.read() for _ in range(20)]
-    assert [c.frame.index for c in slow[:3]] == [0, 2, 4]
-    assert all(np.array_equal(a.frame.pixels, b.frame.pixels) for a, b in zip(slow, expected, strict=True))
+    in_order = list(dict.fromkeys(whole.read().frame.pixels.tobytes() for _ in range(60)))
+    shown = list(dict.fromkeys(c.frame.pixels.tobytes() for c in slow))
+    assert slow[-1].frame.index > 30
+    assert len(shown) > 10
+    assert shown == in_order[: len(shown)]
 
 
 def test_a_file_that_is_none_is_refused(tmp_path):

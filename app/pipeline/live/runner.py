@@ -30,6 +30,7 @@ from app.pipeline.live.rate import RateCap
 from app.pipeline.live.slate import slate
 from app.pipeline.live.sources import CaptureWish
 from app.pipeline.stats import StageClock
+from app.pipeline.torch_preload import preload_torch
 
 if TYPE_CHECKING:
     from app.pipeline.live.analysis import LiveAnalysed, LiveAnalyser
@@ -41,6 +42,11 @@ TICK_S: Final = 0.1
 FRESH_S: Final = 0.5
 """Without a new picture for so long, the plate covers what was shown last."""
 
+DARK_S: Final = 3.0
+BLACK_LEVEL: Final = 20
+"""Nothing brighter than this in a camera's picture is black: sensor noise behind a cover stays below."""
+
+_GLANCE_PX: Final = 16
 _FIRST_COVER: Final = (1280, 720)
 
 
@@ -92,6 +98,7 @@ class LiveRunner:
         self._handing_out = threading.RLock()
         self._handed_s = 0.0
         self._said = ""
+        self._dark_since_s: float | None = None
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
@@ -111,6 +118,12 @@ class LiveRunner:
     def is_covered(self) -> bool:
         """Whether the plate covers everything because someone asked for it."""
         return self._is_covered
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether the source has given nothing but black for a while: a cover or a privacy switch."""
+        since_s = self._dark_since_s
+        return since_s is not None and time.monotonic() - since_s > DARK_S
 
     def start(self, settings: Settings) -> None:
         """Begin, with the source the settings name."""
@@ -195,12 +208,14 @@ class LiveRunner:
         self._on_status(status)
 
     def _analyse_all(self) -> None:
+        preload_torch()
         from app.pipeline.live.analysis import LiveAnalyser
         from app.pipeline.threads import share_cores
 
         share_cores()
         analyser = LiveAnalyser(self._say, self.clock)
         cap = RateCap()
+        self.reset_figures()  # what came while the networks were loaded was not dropped for being slow
         try:
             while not self._captured.is_closed:
                 captured = self._captured.take()
@@ -215,6 +230,7 @@ class LiveRunner:
 
     def _analyse(self, analyser: LiveAnalyser, captured: Captured) -> None:
         """Analyse one frame; whatever goes wrong, the plate covers."""
+        self._watch_for_black(captured)
         try:
             while self._commands:
                 self._commands.popleft()(analyser)
@@ -231,6 +247,12 @@ class LiveRunner:
             return
         self.stats.dropped("analysis failed")
         self._hand_out_cover()
+
+    def _watch_for_black(self, captured: Captured) -> None:
+        if captured.frame.pixels[::_GLANCE_PX, ::_GLANCE_PX].max() > BLACK_LEVEL:
+            self._dark_since_s = None
+        elif self._dark_since_s is None:
+            self._dark_since_s = captured.captured_s
 
     def _say(self, error: UserError) -> None:
         """Say something once, not with every frame."""

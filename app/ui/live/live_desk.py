@@ -50,7 +50,7 @@ class LiveDesk(QObject):
         self._display.match_ready.connect(self.match_changed)
         self.outputs.changed.connect(self.outputs_changed)
         self._is_active = False
-        self._is_frozen = False
+        self._is_frozen = self._has_shown = False
         self._waiting_s: list[float] = []
         self._facts_timer = QTimer(self)
         self._facts_timer.timeout.connect(self._report)
@@ -175,6 +175,7 @@ class LiveDesk(QObject):
         shown = self._display.take()
         if shown is None or not self._is_active:
             return
+        self._has_shown = self._has_shown or not shown.is_cover
         self._preview.show_pictures(shown.images)
         self._waiting_s.append(shown.captured_s)
         self._preview.set_note(self._note(is_cover=shown.is_cover, has_person=shown.has_person))
@@ -185,8 +186,10 @@ class LiveDesk(QObject):
             return tr("Covered: nobody sees you (C shows you again)")
         if state is CaptureState.OPENING:
             return tr("Opening the camera…")
+        if state is CaptureState.LIVE and self.runner.is_dark:
+            return tr("The camera's picture is black: is it covered?")
         if is_cover and state is CaptureState.LIVE:
-            return tr("Covered until there is a clear outline of you")
+            return tr("Covered until there is a clear outline of you") if self._has_shown else tr("Loading the models…")
         return "" if has_person or is_cover else tr("Nobody in the picture")
 
     def _count_painted(self) -> None:

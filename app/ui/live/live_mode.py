@@ -10,7 +10,6 @@ from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QLabel, QWidget
 
 from app.pipeline.live.capture import CaptureState, CaptureStatus
-from app.pipeline.recording.microphone import list_microphones
 from app.pipeline.recording.settings import RecordStatus, duration_text
 from app.ui.choices import Failure
 from app.ui.header import Header
@@ -85,6 +84,8 @@ class LiveMode(QObject):
         desk.outputs.failed.connect(self._messages.show_failure)
         desk.outputs.recorded.connect(self._show_recorded)
         desk.outputs.saved.connect(self._show_saved)
+        desk.outputs.unfinished.connect(self._offer_recovery)
+        desk.outputs.microphones.connect(self._offer_microphones)
         controls.record_wanted.connect(desk.toggle_recording)
         controls.pause_wanted.connect(desk.toggle_pause)
         controls.snapshot_wanted.connect(desk.snapshot)
@@ -94,6 +95,7 @@ class LiveMode(QObject):
         self._workspace.match_panel.rematch_wanted.connect(desk.runner.rematch)
         self._workspace.inspector.page_changed.connect(lambda page: desk.watch_match(wanted=page == "match"))
         desk.watch_match(wanted=self._workspace.inspector.current_page == "match")
+        desk.outputs.look_around(self._model.settings)
         return desk
 
     def _connect(self) -> None:
@@ -118,11 +120,22 @@ class LiveMode(QObject):
         if current not in dict(options):
             options.append((current, self.sources.name_of(current)))
         inspector.set_options("camera", "source", options)
-        sounds = [(name, name) for name in list_microphones()]
-        inspector.set_options(
-            "output", "microphone", [("default", tr("System default")), ("", tr("No sound")), *sounds]
-        )
         self._workspace.plates.set_sources(self.sources.sources())
+
+    def _offer_microphones(self, names: list[str]) -> None:
+        options = [("default", tr("System default")), ("", tr("No sound")), *((name, name) for name in names)]
+        self._workspace.inspector.set_options("output", "microphone", options)
+
+    def _offer_recovery(self, parts: list[Path]) -> None:
+        """Say that the program was cut off while it recorded."""
+        names = ", ".join(f"“{part.name}”" for part in parts[:3])
+        self._messages.show_done(
+            tr("A recording was cut off."), names, action=tr("Recover"), do=lambda: self._recover(parts)
+        )
+
+    def _recover(self, parts: list[Path]) -> None:
+        if self.desk is not None:
+            self.desk.outputs.recover(parts)
 
     def _show_status(self, status: CaptureStatus) -> None:
         name = self.sources.name_of(self._model.settings.camera.source)

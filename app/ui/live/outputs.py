@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,9 @@ from app.pipeline.live.pictures import Finished
 from app.pipeline.live.runner import LiveRunner
 from app.pipeline.live.virtual_camera import CameraState, VirtualCamera, VirtualCameraStatus
 from app.pipeline.live.virtual_camera_help import probe_virtual_camera
+from app.pipeline.recording.microphone import list_microphones
 from app.pipeline.recording.recorder import Recorder
+from app.pipeline.recording.recovery import recover, unfinished
 from app.pipeline.recording.settings import CodecName, ContainerName, RecordSettings, RecordState, RecordStatus
 from app.pipeline.recording.snapshot import save_snapshot
 from app.ui.faults import failure_of
@@ -30,10 +33,14 @@ class Outputs(Worker):
     """What the runner's pictures go to besides the screen. Methods return at once; signals arrive on Qt's thread.
 
     changed: recording or virtual camera are in another state. recorded(RecordStatus): a recording ended. saved(Path):
-    a snapshot is there. failed(Failure): something asked for did not work.
+    a snapshot or a recovered recording is there. failed(Failure): something asked for did not work.
+
+    unfinished: recordings that a crash cut off (list of Path). microphones: their names.
     """
 
     changed = pyqtSignal()
+    unfinished = pyqtSignal(object)
+    microphones = pyqtSignal(object)
     recorded = pyqtSignal(object)
     saved = pyqtSignal(object)
     failed = pyqtSignal(object)
@@ -55,6 +62,16 @@ class Outputs(Worker):
         """The virtual camera, while it is wanted."""
         camera = self._camera
         return None if camera is None else camera.status
+
+    def look_around(self, settings: Settings) -> None:
+        """Find out what a crash left, and which microphones there are."""
+        self._errand(lambda: self.microphones.emit(list_microphones()))
+        self._errand(lambda: self._look_for_unfinished(settings))
+
+    def recover(self, parts: list[Path]) -> None:
+        """Make whole files of cut-off recordings."""
+        for part in parts:
+            self._errand(partial(self._recover, part))
 
     def record(self, settings: Settings) -> None:
         """Start recording, unless that is done already."""
@@ -90,6 +107,14 @@ class Outputs(Worker):
 
     def _errand(self, work: Work) -> None:
         self._mailbox.errand(guarded(work, self.failed.emit))
+
+    def _recover(self, part: Path) -> None:
+        self.saved.emit(recover(part))
+
+    def _look_for_unfinished(self, settings: Settings) -> None:
+        parts = unfinished(output_folder(settings.output))
+        if parts:
+            self.unfinished.emit(parts)
 
     def _start_recording(self, settings: Settings) -> None:
         if self._recorder is not None:

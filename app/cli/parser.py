@@ -109,6 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
         _bench,
         _devices,
         _ctl,
+        _screenshots,
     ):
         add(commands)
     return parser
@@ -352,3 +353,17 @@ def _ctl(commands: Commands) -> None:
         epilog=CTL_EPILOG,
     )
     parser.add_argument("words", nargs="+", metavar="COMMAND", help="see the list below")
+
+
+def _screenshots(commands: Commands) -> None:
+    parser = _command(
+        commands,
+        "screenshots",
+        "screenshots",
+        "make the README's pictures of the window",
+        description="Open the window on the built-in sample and make pictures of it. Needs no camera, leaves your own\n"
+        "settings alone and works without a display, best with Xvfb installed.",
+    )
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="made where it is missing")
+    parser.add_argument("--all", action="store_true", help="every page, view and mode, dark and light")
+    parser.add_argument("--size", type=options.size, metavar="WxH", help="of the window (default: 1280x800)")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -56,8 +56,10 @@ def observe(light: Light | None, pixels: Pixels, alpha: Alpha8 | None, *, time_s
     median = light.median + follow * (median - light.median)
     if not lock:
         return Light(time_s, median)
-    if background is None or light.now is None:
-        return Light(time_s, median, light.reference if background is None else background, background)
+    if background is None:
+        return replace(light, time_s=time_s, median=median)
+    if light.now is None:
+        return Light(time_s, median, background, background)
     return Light(time_s, median, light.reference, light.now + follow * (background - light.now))
 
 

@@ -9,6 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from app.domain.compositing import Size
 from app.domain.frame import Alpha8
 from app.domain.placement import Placement
 
@@ -71,16 +72,20 @@ def follow(framing: Framing | None, person: Person | None, *, time_s: float) -> 
     return Framing(time_s, aim, *moved)
 
 
-def framed(placement: Placement, framing: Framing | None) -> Placement:
-    """The placement with the frame's own zoom and shift added to what was set by hand."""
+def framed(placement: Placement, framing: Framing | None, *, frame_size: Size, out_size: Size) -> Placement:
+    """The placement with the frame's own zoom and shift added to what was set by hand.
+
+    Sizes are (width, height): a shift counts in shares of the frame here, and of the output in a placement.
+    """
     if framing is None:
         return placement
+    fit = placement.scale * min(out_size[0] / frame_size[0], out_size[1] / frame_size[1])
     across = -framing.offset_x if placement.mirror else framing.offset_x
     return replace(
         placement,
         scale=placement.scale * framing.scale,
-        offset_x=placement.offset_x + placement.scale * across,
-        offset_y=placement.offset_y + placement.scale * framing.offset_y,
+        offset_x=placement.offset_x + across * fit * frame_size[0] / out_size[0],
+        offset_y=placement.offset_y + framing.offset_y * fit * frame_size[1] / out_size[1],
     )
 
 

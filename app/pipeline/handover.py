@@ -109,9 +109,13 @@ class _Discarded(Exception):  # noqa: N818  (a mark, never shown)
 
 
 class LatestSlot(Generic[T]):
-    """Room for one item: a newer one replaces it, and `dropped` counts how many were never taken."""
+    """Room for one item: a newer one replaces it, and `dropped` counts how many were never taken.
 
-    def __init__(self) -> None:
+    counts: whether an item is missed when it is replaced; None misses all.
+    """
+
+    def __init__(self, counts: Callable[[T], bool] | None = None) -> None:
+        self._counts = counts
         self._changed = threading.Condition()
         self._item: T | None = None
         self._closed = False
@@ -122,7 +126,8 @@ class LatestSlot(Generic[T]):
         with self._changed:
             if self._closed:
                 return
-            self.dropped += self._item is not None
+            if self._item is not None and (self._counts is None or self._counts(self._item)):
+                self.dropped += 1
             self._item = item
             self._changed.notify()
 

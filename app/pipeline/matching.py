@@ -83,6 +83,11 @@ class Matcher:
         self._smoother.reset()
         self._estimate = self._skin = None
 
+    def rematch(self) -> None:
+        """Take the next estimate as it is, even while frozen: that one is held then."""
+        self.reset()
+        self._shown = None
+
     def table(
         self,
         pixels: Pixels,

@@ -10,9 +10,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import cv2
+
 from app.domain.alpha import feather, grow, to_u8
 from app.domain.compositing import Size, blend
 from app.domain.decontamination import decontaminate
+from app.domain.errors import ExitCode, UserError
 from app.domain.frame import Alpha, Alpha8, Frame, Pixels
 from app.domain.light_wrap import light_wrap, wrap_light
 from app.domain.placement import Placement, apply_placement
@@ -124,13 +127,22 @@ class FrameAnalyser:
         """Match by another engine, or not at all, from the next frame on."""
         self._matcher = matcher
 
+    def start_over(self) -> None:
+        """Forget earlier frames: another stream begins, or what was found can't be trusted."""
+        self.coarse = None
+        self.segmenter.reset()
+        self._refiner.reset()
+        if self._matcher is not None:
+            self._matcher.reset()
+
     def analyse(
         self, frame: Frame, size: Size, *, coarse: Alpha | None = None, held: Analysed | None = None
     ) -> Analysed:
         """Analyse one frame for an output of `size` (width, height).
 
         coarse: the last frame's coarse alpha carried here, instead of a look of the segmenter's. held: the picture
-        stands still: that frame's alpha and curve hold for this one too. Both spare the match's estimate.
+        stands still: that frame's alpha and curve hold for this one too. Both spare the match's estimate. UserError
+        (MODEL) when the segmenter's answer is no number: it must not get into what is remembered.
         """
         alpha = self._alpha(frame, coarse) if held is None else held.alpha
         with self.clock.time("plate"):
@@ -146,6 +158,8 @@ class FrameAnalyser:
     def _alpha(self, frame: Frame, coarse: Alpha | None) -> Alpha8:
         with self.clock.time("segment"):
             found = self.segmenter.segment(frame) if coarse is None else coarse
+        if not cv2.checkRange(found)[0]:
+            raise UserError("What finds the person gave no valid answer.", "Choose another model.", code=ExitCode.MODEL)
         self.coarse = found
         with self.clock.time("refine"):
             alpha = self._refiner.refine(frame, found) if self.segmenter.coarse else self._finished(found)

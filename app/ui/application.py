@@ -25,34 +25,42 @@ def run_window(clip: str | None, *, source: str | None = None) -> int:
 
     UserError (FAILED) when no window can be opened here. Ctrl-C and SIGTERM close it: INTERRUPTED.
     """
-    import_cv2()
-    with display_checked():
-        app = _application()
+    app = prepared_application()
     from app.ui.choices import Mode
     from app.ui.faults import faults_shown
     from app.ui.main_window import MainWindow
-    from app.ui.resources import load_resources
     from app.ui.theme import follow_system, use_theme
 
-    load_resources()
     follow_system(app)
     use_theme(app, load_interface(interface_path())[0].theme)
-    window = MainWindow(Mode.RENDER if clip is not None else Mode.LIVE if source is not None else None)
+    window = MainWindow(
+        Mode.RENDER if clip is not None else Mode.LIVE if source is not None else None,
+        source=source if clip is None else None,
+    )
     code = ExitCode.OK
 
     def interrupted() -> None:
         nonlocal code
         code = ExitCode.INTERRUPTED
-        window.close()
+        window.quit()
 
     with faults_shown(window.show_failure, interrupted), _signals_noticed():
         window.show()
         if clip is not None:
             window.open_clip(Path(clip))
-        elif source is not None:
-            window.open_source(source)
         app.exec()
     return code
+
+
+def prepared_application() -> QApplication:
+    """Return the application, with all a window needs. UserError (FAILED) when no window can be opened here."""
+    import_cv2()
+    with display_checked():
+        app = _application()
+    from app.ui.resources import load_resources
+
+    load_resources()
+    return app
 
 
 def _application() -> QApplication:

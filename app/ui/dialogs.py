@@ -24,7 +24,7 @@ OUTPUT_FILTER: Final = ";;".join(f"{suffix[1:].upper()} video (*{suffix})" for s
 
 def ask_clip(parent: QWidget, chosen: Callable[[str], None]) -> QFileDialog:
     """Ask for a video to open."""
-    return _ask_file(parent, "Open a video", VIDEO_FILTER, chosen)
+    return _ask_file(parent, tr("Open a video"), VIDEO_FILTER, chosen)
 
 
 def ask_plate(parent: QWidget, chosen: Callable[[str], None]) -> QFileDialog:
@@ -77,7 +77,7 @@ def ask_colour(parent: QWidget, start: QColor, *, changed: Callable[[str], None]
     """Ask for a colour, shown at every change of mind; `dropped` when the dialog is left by Cancel."""
     dialog = QColorDialog(start, parent)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    dialog.setWindowTitle("Background colour")
+    dialog.setWindowTitle(tr("Background colour"))
     dialog.currentColorChanged.connect(lambda colour: changed(colour.name()))
     dialog.rejected.connect(dropped)
     dialog.open()

@@ -19,6 +19,7 @@ from PyQt6.QtGui import (
 from PyQt6.QtWidgets import QMainWindow, QWidget
 
 from app.ui.choices import PICTURE_SUFFIXES
+from app.ui.text import tr
 from app.ui.theme import color
 
 
@@ -79,7 +80,7 @@ class DropSign(QWidget):
 
     def show_for(self, files: Dropped) -> None:
         """Say what these files would become."""
-        self._text = "Drop to open the video" if files.clips else "Drop to use as the background"
+        self._text = tr("Drop to open the video") if files.clips else tr("Drop to use as the background")
         parent = self.parentWidget()
         if parent is not None:
             self.setGeometry(parent.rect())

@@ -7,7 +7,7 @@ from PyQt6.QtGui import QKeySequence, QPainter, QPaintEvent, QShortcut
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from app.ui.choices import ClipInfo, Mode, View
-from app.ui.resources import icon
+from app.ui.resources import BESIDE_WORDS_PX, icon
 from app.ui.text import tr
 
 _MODE_HINTS = {
@@ -92,6 +92,7 @@ class Header(QWidget):
         for number, mode in enumerate(Mode):
             button = _segment(tr(mode.value), tr(_MODE_HINTS[mode]), number, len(Mode))
             button.setIcon(icon(mode.value.lower()))
+            button.setIconSize(BESIDE_WORDS_PX)
             button.clicked.connect(lambda _checked, mode=mode: self.mode_chosen.emit(mode))
             self._mode_buttons[mode] = button
             row.addWidget(button)
@@ -149,6 +150,7 @@ def menu_button(name: str, words: str, hint: str) -> QToolButton:
     button.setIcon(icon(name))
     if words:
         button.setText(words)
+        button.setIconSize(BESIDE_WORDS_PX)
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from PyQt6.QtCore import QByteArray, QEvent, QSize, Qt
-from PyQt6.QtGui import QCloseEvent, QKeyEvent, QKeySequence, QShortcut
+from PyQt6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QKeySequence, QShortcut, QShowEvent
 from PyQt6.QtWidgets import QApplication, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from app.ui import dialogs
@@ -37,9 +37,13 @@ _THEMES: Final = {"system": "Theme: as the system", "dark": "Theme: dark", "ligh
 
 
 class MainWindow(DropWindow):
-    """Everything there is to see. mode: what it opens with; None goes on where one stopped, live at the first time."""
+    """Everything there is to see.
 
-    def __init__(self, mode: Mode | None = None) -> None:
+    mode: what it opens with; None goes on where one stopped, live at the first time. source: shown live instead of
+    the one chosen last, which is not even opened.
+    """
+
+    def __init__(self, mode: Mode | None = None, *, source: str | None = None) -> None:
         super().__init__()
         self.setWindowTitle("PlateMatch")
         self.setMinimumSize(*MIN_SIZE_PX)
@@ -56,10 +60,13 @@ class MainWindow(DropWindow):
         self.tray = Tray(self)
         self._pages = QStackedWidget()
         self._mode: Mode | None = None
+        self._is_quitting = False
         self._lay_out()
         self._connect()
         self.remote = Remote(self.model, presets=self.presets, header=self.header, desk=self._live_desk)
         self.remote.failed.connect(self.show_failure)
+        if source is not None:
+            self.live.set_source(source)
         self._recall(mode)
 
     @property
@@ -126,8 +133,33 @@ class MainWindow(DropWindow):
         if event is not None and event.type() == QEvent.Type.ActivationChange:
             self.workspace.preview.peek(before=False)
 
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Somebody looks again."""
+        super().showEvent(event)
+        self.live.show_seen(seen=True)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Nobody looks any more."""
+        super().hideEvent(event)
+        self.live.show_seen(seen=False)
+
+    def quit(self) -> None:
+        """Close for good, whatever is going on."""
+        self._is_quitting = True
+        self.close()
+
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
-        """Go at once: a recording is finished, a render cancelled and its unfinished file removed."""
+        """Go at once: a recording is finished, a render cancelled and its unfinished file removed.
+
+        In the middle of a call or a recording the window only goes out of sight, where there is a tray to call it back.
+        """
+        desk = self.live.desk
+        is_needed = desk is not None and (desk.is_feeding or desk.is_recording)
+        if event is not None and is_needed and self.tray.is_there and not self._is_quitting:
+            self.hide()
+            self.tray.say(tr("PlateMatch goes on in the tray."), tr("Choose Quit there to end it."))
+            event.ignore()
+            return
         geometry = self.saveGeometry().toBase64().data().decode("ascii")
         self.memory.note(geometry=geometry, divider=round(self.workspace.preview.divider, 3))
         self.hide()
@@ -176,7 +208,7 @@ class MainWindow(DropWindow):
 
     def _connect_tray(self) -> None:
         self.tray.show_wanted.connect(self._come_back)
-        self.tray.quit_wanted.connect(self.close)
+        self.tray.quit_wanted.connect(self.quit)
         self.tray.cover_wanted.connect(lambda on: self._live_desk().cover(on=on))
         self.tray.camera_wanted.connect(lambda on: self._live_desk().feed_camera(on=on))
         self.tray.record_wanted.connect(lambda: self._live_desk().toggle_recording())

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QStyle, QVBoxLayout, QWidget
 
 from app.ui.choices import Failure
+from app.ui.text import tr
 
 
 class MessageBar(QFrame):
@@ -78,8 +79,8 @@ class MessageBar(QFrame):
     def _close_button(self) -> QPushButton:
         close = QPushButton()
         close.setObjectName("close")
-        close.setAccessibleName("Close the message")
-        close.setToolTip("Close the message (Esc)")
+        close.setAccessibleName(tr("Close the message"))
+        close.setToolTip(tr("Close the message (Esc)"))
         close.setShortcut("Esc")
         style = self.style()
         if style is not None:

@@ -23,7 +23,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.domain.compositing import Size
-from app.ui.resources import icon
+from app.ui.resources import BESIDE_WORDS_PX, icon
 from app.ui.text import tr
 from app.ui.theme import color
 
@@ -74,6 +74,7 @@ class PlateStrip(QWidget):
         add.setObjectName("control")
         add.setText(tr("Add"))
         add.setIcon(icon("plus"))
+        add.setIconSize(BESIDE_WORDS_PX)
         add.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         add.setToolTip(tr("Use something of yours as the background; dropping files here works too"))
         add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)

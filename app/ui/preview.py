@@ -21,6 +21,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 from app.domain.compositing import Size
 from app.ui.choices import View
 from app.ui.preview_painting import GRIP_PX, paint_chip, paint_divider, paint_focus
+from app.ui.text import tr
 from app.ui.theme import color
 
 MARGIN_PX: Final = 14
@@ -55,7 +56,7 @@ class Preview(QWidget):
         self._show_focus = self._is_peeking = False
         self._pulled_from: QPointF | None = None
         self._pulls_divider = False
-        self.setAccessibleName("Preview")
+        self.setAccessibleName(tr("Preview"))
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)

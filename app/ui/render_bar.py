@@ -7,6 +7,8 @@ import time
 from PyQt6.QtCore import pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from app.ui.text import tr
+
 
 class RenderBar(QFrame):
     """The progress of one render. cancel_wanted: the button was pressed."""
@@ -22,8 +24,8 @@ class RenderBar(QFrame):
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(6)
-        self._bar.setAccessibleName("Progress of the render")
-        self._cancel = QPushButton("Cancel")
+        self._bar.setAccessibleName(tr("Progress of the render"))
+        self._cancel = QPushButton(tr("Cancel"))
         self._cancel.clicked.connect(self._stop)
         self._total: int | None = None
         self._started_s = 0.0
@@ -51,8 +53,8 @@ class RenderBar(QFrame):
         """Start over for a file of about `total` frames, None when nobody knows."""
         self._total = total
         self._started_s = 0.0
-        self._name.setText(f"Rendering “{name}”")
-        self._state.setText("Loading the models…")
+        self._name.setText(tr("Rendering “{name}”").format(name=name))
+        self._state.setText(tr("Loading the models…"))
         self._bar.setRange(0, 0)
         self._cancel.setEnabled(True)
         self.show()
@@ -70,7 +72,7 @@ class RenderBar(QFrame):
 
     def _stop(self) -> None:
         self._cancel.setEnabled(False)
-        self._state.setText("Stopping…")
+        self._state.setText(tr("Stopping…"))
         self.cancel_wanted.emit()
 
 

@@ -14,6 +14,7 @@ from app.ui.message_bar import MessageBar
 from app.ui.render_bar import RenderBar
 from app.ui.render_job import RenderJob
 from app.ui.session import Session
+from app.ui.text import tr
 
 
 class RenderControl(QObject):
@@ -75,8 +76,8 @@ class RenderControl(QObject):
 
     def _finished(self, report: RenderReport) -> None:
         self._end()
-        hint = " ".join([f"It is in {report.path.parent}.", *report.notices])
-        self._messages.show_done(report.summary, hint, action="Play", do=lambda: self._play(report.path))
+        hint = " ".join([tr("It is in {folder}.").format(folder=report.path.parent), *report.notices])
+        self._messages.show_done(report.summary, hint, action=tr("Play"), do=lambda: self._play(report.path))
 
     def _failed(self, failure: Failure) -> None:
         self._end()
@@ -84,10 +85,13 @@ class RenderControl(QObject):
 
     def _cancelled(self) -> None:
         self._end()
-        self._messages.show_note("The render was cancelled.", "The unfinished file was removed.")
+        self._messages.show_note(tr("The render was cancelled."), tr("The unfinished file was removed."))
 
     def _play(self, path: Path) -> None:
         if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
             self._messages.show_failure(
-                Failure(f"No program was found that plays “{path.name}”.", f"It is in {path.parent}.")
+                Failure(
+                    tr("No program was found that plays “{name}”.").format(name=path.name),
+                    tr("It is in {folder}.").format(folder=path.parent),
+                )
             )

@@ -21,6 +21,9 @@ PLATES: Final = ":/plates"
 _FILE: Final = "resources.rcc"
 _CACHED_ICONS: Final = 512
 
+BESIDE_WORDS_PX: Final = QSize(24, 16)
+"""Size of an icon in front of words: wider than it is high, so that it keeps a distance no style sheet can give."""
+
 Role = QPalette.ColorRole
 
 

@@ -6,6 +6,7 @@ from PyQt6.QtCore import QRectF, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QLinearGradient, QPainter, QPainterPath, QPaintEvent, QPalette, QPen
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.ui.text import tr
 from app.ui.theme import color
 
 _CARD_PX = (560, 400)
@@ -19,24 +20,24 @@ class StartPage(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setAccessibleName("Start")
-        self._open = QPushButton("Open a video…")
+        self.setAccessibleName(tr("Start"))
+        self._open = QPushButton(tr("Open a video…"))
         self._open.setObjectName("primary")
         self._open.clicked.connect(self.open_wanted)
-        self._sample = QPushButton("Try the sample")
-        self._sample.setToolTip("A moving portrait that comes with the program")
+        self._sample = QPushButton(tr("Try the sample"))
+        self._sample.setToolTip(tr("A moving portrait that comes with the program"))
         self._sample.clicked.connect(self.sample_wanted)
         column = QVBoxLayout(self)
         column.addStretch(3)
         column.addWidget(Emblem(), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addSpacing(18)
-        column.addWidget(_line("startTitle", "Drop a video here, or open one"))
+        column.addWidget(_line("startTitle", tr("Drop a video here, or open one")))
         column.addSpacing(4)
-        column.addWidget(_line("startText", "Put the person on another background, in colours that belong there."))
+        column.addWidget(_line("startText", tr("Put the person on another background, in colours that belong there.")))
         column.addSpacing(18)
         column.addLayout(self._buttons())
         column.addSpacing(26)
-        column.addWidget(_line("muted", "Everything happens on this computer; nothing is sent anywhere."))
+        column.addWidget(_line("muted", tr("Everything happens on this computer; nothing is sent anywhere.")))
         column.addStretch(3)
 
     def set_opening(self, is_opening: bool) -> None:

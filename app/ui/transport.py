@@ -7,6 +7,8 @@ from fractions import Fraction
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSlider, QWidget
 
+from app.ui.text import tr
+
 _DEFAULT_RATE_HZ = Fraction(25)
 
 
@@ -20,8 +22,8 @@ class Transport(QWidget):
         self.setObjectName("transport")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._slider = QSlider(Qt.Orientation.Horizontal)
-        self._slider.setAccessibleName("Moment of the clip")
-        self._slider.setToolTip("Choose the moment to look at; the arrow keys go one frame")
+        self._slider.setAccessibleName(tr("Moment of the clip"))
+        self._slider.setToolTip(tr("Choose the moment to look at; the arrow keys go one frame"))
         self._slider.valueChanged.connect(self._show)
         self._time = QLabel()
         self._time.setObjectName("muted")

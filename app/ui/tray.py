@@ -53,6 +53,10 @@ class Tray(QObject):
         picture: QIcon = icon("record" if recording else "mute-video" if covered else "match")
         self._icon.setIcon(picture)
 
+    def say(self, words: str, hint: str) -> None:
+        """Tell something while the window is out of sight."""
+        self._icon.showMessage(words, hint, icon("match"))
+
     def hide(self) -> None:
         """Take it away."""
         self._icon.hide()

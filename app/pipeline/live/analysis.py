@@ -17,18 +17,18 @@ from app.domain.cells import grid_for, resample, shrink
 from app.domain.compositing import Size, as_uint8, solid_plate
 from app.domain.errors import UserError
 from app.domain.exposure import Light, light_table, observe
-from app.domain.frame import Alpha, Alpha8, Frame, Pixels
+from app.domain.frame import Alpha, Frame, Pixels
 from app.domain.framing import Framing, find_person, follow, framed
 from app.domain.placement import Placement
 from app.domain.settings import PlacementOptions, Settings
 from app.domain.steadiness import carry
 from app.domain.stillness import Glance, change_levels, glance
 from app.pipeline.live.engine_loader import EngineLoader
-from app.pipeline.live.live_plates import COVER_RGB, NonePlate, TransparentPlate, open_live_plate
+from app.pipeline.live.live_plates import COVER_RGB, NonePlate, SourcePlate, TransparentPlate, open_live_plate
 from app.pipeline.live.pictures import Captured
 from app.pipeline.look_settings import look_of, segmenter_choice_of
 from app.pipeline.matching import Matcher, Table
-from app.pipeline.plates import OpenPlate
+from app.pipeline.plates import BlurPlate, ColourPlate, OpenPlate
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
 from app.pipeline.stages import Analysed, FrameAnalyser, Look
@@ -53,7 +53,7 @@ class LiveAnalysed:
     """An analysed frame on its way to the compositor.
 
     analysed: None where there is no valid matte: the plate must cover everything. plate (H, W, 3): for that cover.
-    held: nothing was inferred for this frame.
+    held: nothing was inferred for this frame. shows_room: by the user's wish, nothing is replaced.
     """
 
     captured: Captured
@@ -62,6 +62,7 @@ class LiveAnalysed:
     plate: Pixels
     is_transparent: bool = False
     held: bool = False
+    shows_room: bool = False
 
 
 class LiveAnalyser:
@@ -73,21 +74,25 @@ class LiveAnalyser:
         self._engines = EngineLoader(on_failure)
         self._settings = Settings()
         self._look = look_of(self._settings)
-        self._plate: OpenPlate = NonePlate()
+        # Not "none": until a plate is open, nothing may show the room.
+        self._plate: OpenPlate = ColourPlate(COVER_RGB)
         self._plate_spec: str | None = None
         self._segmenter: tuple[SegmenterChoice, Size, Segmenter] | None = None
         self._analyser: FrameAnalyser | None = None
         self._matcher: Matcher | None = None
         self._last: Analysed | None = None
         self._glance: Glance | None = None
-        self._held = 0
         self._since_look = 0
+        self._is_frozen = False
         self._light: Light | None = None
         self._framing: Framing | None = None
         self._time_s = 0.0
 
     def apply(self, settings: Settings) -> None:
-        """Use these settings from the next frame on. A plate that can't be opened leaves the one before it."""
+        """Use these settings from the next frame on.
+
+        A plate that can't be opened leaves the one before it; instead of the open room a dark one.
+        """
         if settings == self._settings and self._plate_spec is not None:
             return
         self._settings = settings
@@ -102,14 +107,26 @@ class LiveAnalyser:
 
     def freeze(self, *, frozen: bool) -> None:
         """Hold the curve as it is, or let it follow again."""
+        self._is_frozen = frozen
         if self._matcher is not None:
             self._matcher.frozen = frozen
 
     def rematch(self) -> None:
-        """Take the next estimate as it is, without coming from the last."""
+        """Take the next estimate as it is, without coming from the last; a frozen curve is held from there."""
         self._last = None
         if self._matcher is not None:
-            self._matcher.reset()
+            self._matcher.rematch()
+
+    def start_over(self) -> None:
+        """Forget earlier frames: what comes next is another stream."""
+        self._last = self._light = self._framing = None
+        if self._analyser is not None:
+            self._analyser.start_over()
+
+    def rest(self) -> None:
+        """No frame comes for a while: let go of what only a picture needs."""
+        if isinstance(self._plate, SourcePlate):
+            self._plate.rest()
 
     def analyse(self, captured: Captured) -> LiveAnalysed:
         """Analyse one frame. UserError when plate or segmenter can't be had; the caller covers then."""
@@ -121,16 +138,15 @@ class LiveAnalyser:
             return self._as_it_is(captured, frame, size)
         analyser = self._ready_analyser(frame)
         analysed, held = self._analysed(analyser, frame, size)
+        is_transparent = isinstance(self._plate, TransparentPlate)
+        if cv2.mean(analysed.alpha)[0] >= FULL_COVERAGE * 255:
+            # Remembered, it would let the room shine through the mattes that follow.
+            self.start_over()
+            return LiveAnalysed(captured, None, self._look, self._cover(analysed.plate), is_transparent=is_transparent)
         self._last = analysed
-        valid = cv2.mean(analysed.alpha)[0] < FULL_COVERAGE * 255
-        placement = self._follow(analysed.alpha, frame.time_s) if valid else self._look.placement
+        look = replace(self._look_now(), placement=self._follow(analysed, size))
         return LiveAnalysed(
-            captured,
-            analysed if valid else None,
-            replace(self._look, placement=placement),
-            analysed.plate,
-            is_transparent=isinstance(self._plate, TransparentPlate),
-            held=held,
+            captured, analysed, look, self._cover(analysed.plate), is_transparent=is_transparent, held=held
         )
 
     def close(self) -> None:
@@ -141,8 +157,16 @@ class LiveAnalyser:
         self._engines.close()
 
     def _look_now(self) -> Look:
-        """The look, without a match where there is nothing to match to."""
-        return replace(self._look, match=None) if isinstance(self._plate, TransparentPlate) else self._look
+        """The look, without a match or a light to wrap where there is nothing to take them from."""
+        if isinstance(self._plate, TransparentPlate):
+            return replace(self._look, match=None, light_wrap=0.0)
+        return self._look
+
+    def _cover(self, plate: Pixels) -> Pixels:
+        """What may cover a frame: the room out of focus may not, since nobody knows who is in it then."""
+        if isinstance(self._plate, BlurPlate):
+            return solid_plate((plate.shape[1], plate.shape[0]), COVER_RGB)
+        return plate
 
     def _open_plate(self, spec: str) -> None:
         self._plate_spec = spec
@@ -150,11 +174,13 @@ class LiveAnalyser:
             plate = open_live_plate(spec)
         except UserError as error:
             self._on_failure(error)
-            return
-        self._plate.close()
-        self._plate = plate
+            if not isinstance(self._plate, NonePlate):
+                return
+            plate = ColourPlate(COVER_RGB)
+        before, self._plate = self._plate, plate
         if self._analyser is not None:
             self._analyser.plate = plate
+        before.close()
 
     def _ready_analyser(self, frame: Frame) -> FrameAnalyser:
         segmenter = self._segmenter_for(frame.size)
@@ -172,9 +198,8 @@ class LiveAnalyser:
         if engine is None or match is None:
             return
         if self._matcher is None or self._matcher.engine is not engine:
-            frozen = self._matcher is not None and self._matcher.frozen
             self._matcher = Matcher(engine, match)
-            self._matcher.frozen = frozen
+            self._matcher.frozen = self._is_frozen
             self._last = None
             analyser.use_matcher(self._matcher)
         self._matcher.settings = match
@@ -191,9 +216,7 @@ class LiveAnalyser:
 
     def _start_over_after_gap(self, frame: Frame) -> None:
         if not 0 < frame.time_s - self._time_s <= NEW_STREAM_GAP_S:
-            self._last = self._light = self._framing = None
-            if self._segmenter is not None:
-                self._segmenter[2].reset()
+            self.start_over()
         self._time_s = frame.time_s
 
     def _analysed(self, analyser: FrameAnalyser, frame: Frame, size: Size) -> tuple[Analysed, bool]:
@@ -202,18 +225,25 @@ class LiveAnalyser:
         last = self._last
         if last is not None and last.frame.size == frame.size:
             if self._is_still(now):
-                self._held += 1
-                return analyser.analyse(frame, size, held=last), True
-            if self._since_look + 1 < self._settings.camera.analyse_every and analyser.coarse is not None:
                 self._since_look += 1
+                return analyser.analyse(frame, size, held=last), True
+            if analyser.coarse is not None and self._may_carry(analyser):
+                self._since_look += 1
+                # What stands still is compared with this frame from here on: its matte is the one held.
+                self._glance = now
                 carried = carried_alpha(analyser.coarse, last.frame.pixels, frame.pixels)
                 return analyser.analyse(frame, size, coarse=carried), True
-        self._glance, self._held, self._since_look = now, 0, 0
+        self._glance, self._since_look = now, 0
         return analyser.analyse(frame, size), False
+
+    def _may_carry(self, analyser: FrameAnalyser) -> bool:
+        """Whether this frame may do with the last matte, moved along; a colour key is found anew as quickly."""
+        due = self._since_look + 1 >= self._settings.camera.analyse_every
+        return not due and analyser.segmenter.coarse
 
     def _is_still(self, now: Glance) -> bool:
         threshold = self._settings.camera.still_levels
-        if threshold <= 0 or self._glance is None or self._held >= MAX_HELD_FRAMES:
+        if threshold <= 0 or self._glance is None or self._since_look >= MAX_HELD_FRAMES:
             return False
         return change_levels(self._glance, now) < threshold
 
@@ -223,7 +253,7 @@ class LiveAnalyser:
         plate = self._plate.pixels(frame, size)
         analysed = Analysed(frame, whole, frame.pixels, plate, self._plate.key, None)
         look = replace(self._look, decontaminate=False, light_wrap=0.0)
-        return LiveAnalysed(captured, analysed, look, solid_plate(size, COVER_RGB))
+        return LiveAnalysed(captured, analysed, look, solid_plate(size, COVER_RGB), shows_room=True)
 
     def _out_size(self, source: Size) -> Size:
         wanted = self._settings.output.size
@@ -246,11 +276,12 @@ class LiveAnalyser:
             return frame
         return replace(frame, pixels=as_uint8(cv2.LUT(frame.pixels, table.reshape(1, 256, 3))))
 
-    def _follow(self, alpha: Alpha8, time_s: float) -> Placement:
+    def _follow(self, analysed: Analysed, size: Size) -> Placement:
         if not self._settings.placement.auto_frame:
             return self._look.placement
-        self._framing = follow(self._framing, find_person(alpha), time_s=time_s)
-        return framed(self._look.placement, self._framing)
+        frame = analysed.frame
+        self._framing = follow(self._framing, find_person(analysed.alpha), time_s=frame.time_s)
+        return framed(self._look.placement, self._framing, frame_size=frame.size, out_size=size)
 
 
 def carried_alpha(coarse: Alpha, before: Pixels, now: Pixels) -> Alpha:

@@ -117,7 +117,8 @@ def enumerated(backend: int | None = None) -> list[Any]:
 
 def _linux(folders: LinuxFolders, capabilities: Callable[[Path], int | None]) -> list[Camera]:
     try:
-        nodes = sorted(folders.sys.iterdir(), key=lambda node: (len(node.name), node.name))
+        # Virtual cameras last: the first camera must not be the one that this very program feeds.
+        nodes = sorted(folders.sys.iterdir(), key=lambda node: (_is_virtual(node), len(node.name), node.name))
     except OSError:
         return []
     return [
@@ -125,6 +126,11 @@ def _linux(folders: LinuxFolders, capabilities: Callable[[Path], int | None]) ->
         for node in nodes
         if node.name.startswith("video") and _captures(node, folders.dev / node.name, capabilities)
     ]
+
+
+def _is_virtual(node: Path) -> bool:
+    """Whether a node is v4l2loopback's, which has an attribute of its own."""
+    return (node / "max_openers").exists()
 
 
 def _captures(node: Path, device: Path, capabilities: Callable[[Path], int | None]) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
 from app.domain.errors import UserError
 from app.pipeline.engine_loading import load_engine
 from harmonizer import Harmonizer
+
+log = logging.getLogger(__name__)
 
 
 class EngineLoader:
@@ -40,3 +43,10 @@ class EngineLoader:
             self._ready = name, load_engine(name)
         except UserError as error:
             self._on_failure(error)
+        except Exception as error:  # whatever it is, the picture goes on without a match
+            log.exception("the colour network could not be loaded")
+            self._on_failure(
+                UserError(
+                    f"The colour network can't be used: {type(error).__name__}: {error}.", "Choose another model."
+                )
+            )

@@ -55,6 +55,7 @@ class SourcePlate(PlateBase):
         self._shown: tuple[int, Size] = (0, (0, 0))
         self._fitted: Pixels | None = None
         self._count = 0
+        self._is_resting = False
         self._capture.start(spec, CaptureWish(size=None, rate_hz=30))
 
     @property
@@ -64,6 +65,9 @@ class SourcePlate(PlateBase):
 
     def pixels(self, frame: Frame, size: Size) -> Pixels:
         """What the source shows now, fitted."""
+        if self._is_resting:
+            self._is_resting = False
+            self._capture.resume()
         latest = self._slot.take(0)
         if latest is not None:
             self._picture, self._count = latest.frame.pixels, self._count + 1
@@ -74,6 +78,11 @@ class SourcePlate(PlateBase):
             self._fitted.setflags(write=False)
             self._shown = self._count, size
         return self._fitted
+
+    def rest(self) -> None:
+        """Let go of the source until the next picture is asked for."""
+        self._is_resting = True
+        self._capture.pause()
 
     def close(self) -> None:
         """Release the source."""

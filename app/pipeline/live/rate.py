@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from typing import Final
 
-_TOLERANCE: Final = 0.5
-"""Of an interval: frames jitter, and only those that come too often on average are too many."""
+_BURST_FRAMES: Final = 3.0
+"""So many frames may come at once after a pause: a frame that was late must not cost the one after it."""
+
+_MARGIN: Final = 1.01
+"""Cameras that say 30 give 30.1: what is this little too much is let through."""
 
 
 class RateCap:
-    """Lets through at most `rate_hz` frames a second on average."""
+    """Lets through at most `rate_hz` frames a second (1 % more, strictly) on average, however unevenly they come."""
 
     def __init__(self) -> None:
-        self._due_s: float | None = None
+        self._last_s: float | None = None
+        self._credit_frames = _BURST_FRAMES
 
     def allows(self, captured_s: float, *, rate_hz: float) -> bool:
         """Whether the frame captured then is wanted; to be asked once a frame, in order."""
-        interval_s = 1.0 / rate_hz
-        if self._due_s is None or captured_s - self._due_s > interval_s:
-            self._due_s = captured_s
-        if captured_s < self._due_s - _TOLERANCE * interval_s:
+        since_s = 0.0 if self._last_s is None else max(0.0, captured_s - self._last_s)
+        self._last_s = captured_s
+        self._credit_frames = min(_BURST_FRAMES, self._credit_frames + since_s * rate_hz * _MARGIN)
+        if self._credit_frames < 1.0:
             return False
-        self._due_s += interval_s
+        self._credit_frames -= 1.0
         return True

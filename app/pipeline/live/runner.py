@@ -23,8 +23,9 @@ from app.domain.frame import Pixels
 from app.domain.settings import CameraOptions, Settings
 from app.pipeline.handover import LatestSlot
 from app.pipeline.live.capture import Capture, CaptureState, CaptureStatus
-from app.pipeline.live.live_plates import COVER_RGB
+from app.pipeline.live.live_plates import COVER_RGB, NONE
 from app.pipeline.live.live_stats import LiveFigures, LiveStats
+from app.pipeline.live.notices import Repeats
 from app.pipeline.live.pictures import Captured, Finished
 from app.pipeline.live.rate import RateCap
 from app.pipeline.live.slate import slate
@@ -41,6 +42,12 @@ log = logging.getLogger(__name__)
 TICK_S: Final = 0.1
 FRESH_S: Final = 0.5
 """Without a new picture for so long, the plate covers what was shown last."""
+
+STOP_S: Final = 3.0
+"""Who hangs longer ends by itself: `stop` is waited for by a person."""
+
+REST_S: Final = 0.5
+"""Without a frame for so long, a plate that is a camera is let go of too."""
 
 DARK_S: Final = 3.0
 BLACK_LEVEL: Final = 20
@@ -71,7 +78,8 @@ class LiveRunner:
     """Runs from `start` to `stop`. Methods may be called from any thread; none of them waits for a frame.
 
     display: the latest picture, for one preview to take. latest: the same, to look at.
-    on_status(CaptureStatus) and on_notice(UserError) are called on the runner's threads.
+    on_status(CaptureStatus) and on_notice(UserError) are called on the runner's threads. make_capture: what reads
+    the source.
     """
 
     def __init__(
@@ -79,14 +87,16 @@ class LiveRunner:
         *,
         on_status: Callable[[CaptureStatus], None] = lambda _: None,
         on_notice: Callable[[UserError], None] = lambda _: None,
+        make_capture: Callable[[LatestSlot[Captured], Callable[[CaptureStatus], None]], Capture] = Capture,
     ) -> None:
-        self.display: LatestSlot[LivePicture] = LatestSlot()
+        # Nobody misses a cover that made room for a picture.
+        self.display: LatestSlot[LivePicture] = LatestSlot(counts=lambda picture: picture.rendered is not None)
         self.stats = LiveStats()
         self.clock = StageClock()
         self._on_status, self._on_notice = on_status, on_notice
         self._captured: LatestSlot[Captured] = LatestSlot()
         self._analysed: LatestSlot[LiveAnalysed] = LatestSlot()
-        self._capture = Capture(self._captured, self._status_changed)
+        self._capture = make_capture(self._captured, self._status_changed)
         self._before = self._counted()
         self._settings = Settings()
         self._outputs: dict[str, _Output] = {}
@@ -97,8 +107,9 @@ class LiveRunner:
         self._is_covered = self._is_preview_seen = False
         self._handing_out = threading.RLock()
         self._handed_s = 0.0
-        self._said = ""
+        self._repeats = Repeats()
         self._dark_since_s: float | None = None
+        self._is_new_stream = False
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
@@ -134,25 +145,29 @@ class LiveRunner:
         self._capture.start(settings.camera.source, _wish(settings.camera))
 
     def stop(self) -> None:
-        """Release the source and end all threads."""
+        """Release the source and end all threads; one that hangs is waited for STOP_S, and ends by itself later."""
         self._stopping.set()
         self._capture.stop()
         for slot in (self._captured, self._analysed, self.display):
             slot.close()
+        ends_s = time.monotonic() + STOP_S
         for thread in self._threads:
             if thread.is_alive():
-                thread.join()
+                thread.join(max(0.0, ends_s - time.monotonic()))
 
     def update(self, settings: Settings) -> None:
         """Use these settings from the next frame on; another source is opened in place of this one."""
-        before, self._settings = self._settings.camera, settings
+        with self._handing_out:
+            before, self._settings = self._settings.camera, settings
         if (before.source, _wish(before)) != (settings.camera.source, _wish(settings.camera)):
             self.reset_figures()
-            self._capture.start(settings.camera.source, _wish(settings.camera))
+            self.reopen()
 
     def reopen(self) -> None:
-        """Open the source again."""
+        """Open the source again; while nobody looks, once somebody does."""
         self._capture.start(self._settings.camera.source, _wish(self._settings.camera))
+        if not self._is_wanted():
+            self._capture.pause()
 
     def cover(self, *, on: bool) -> None:
         """Let the plate cover everything, at once, or show the person again."""
@@ -205,23 +220,36 @@ class LiveRunner:
     def _status_changed(self, status: CaptureStatus) -> None:
         if status.state is not CaptureState.LIVE:
             self._analysed.clear()
+            # No mask of one stream may be carried to a picture of the next.
+            self._is_new_stream = True
         self._on_status(status)
 
     def _analyse_all(self) -> None:
+        try:
+            self._analyse_captured()
+        except Exception as error:
+            log.exception("the analysis ended")
+            self._on_notice(
+                UserError(
+                    f"The picture can't be analysed: {type(error).__name__}: {error}.", "The background covers it all."
+                )
+            )
+
+    def _analyse_captured(self) -> None:
         preload_torch()
         from app.pipeline.live.analysis import LiveAnalyser
         from app.pipeline.threads import share_cores
 
         share_cores()
-        analyser = LiveAnalyser(self._say, self.clock)
+        analyser = LiveAnalyser(self._on_notice, self.clock)
         cap = RateCap()
         self.reset_figures()  # what came while the networks were loaded was not dropped for being slow
         try:
             while not self._captured.is_closed:
-                captured = self._captured.take()
+                captured = self._captured.take(REST_S)
                 if captured is None:
-                    continue
-                if cap.allows(captured.captured_s, rate_hz=float(self._settings.camera.rate_hz)):
+                    analyser.rest()
+                elif cap.allows(captured.captured_s, rate_hz=float(self._settings.camera.rate_hz)):
                     self._analyse(analyser, captured)
                 else:
                     self.stats.dropped("over the frame rate")
@@ -232,6 +260,9 @@ class LiveRunner:
         """Analyse one frame; whatever goes wrong, the plate covers."""
         self._watch_for_black(captured)
         try:
+            if self._is_new_stream:
+                self._is_new_stream = False
+                analyser.start_over()
             while self._commands:
                 self._commands.popleft()(analyser)
             analyser.apply(self._settings)
@@ -256,8 +287,9 @@ class LiveRunner:
 
     def _say(self, error: UserError) -> None:
         """Say something once, not with every frame."""
-        if str(error) != self._said:
-            self._said = str(error)
+        with self._handing_out:
+            is_news = self._repeats.is_news(str(error), time.monotonic())
+        if is_news:
             self._on_notice(error)
 
     def _compose_all(self) -> None:
@@ -274,31 +306,75 @@ class LiveRunner:
 
     def _compose(self, compositor: Compositor, item: LiveAnalysed) -> None:
         if item.analysed is None:
+            self.stats.dropped("no clear outline")
             self._hand_out_cover()
             return
-        with self.clock.time("composite"):
-            rendered = compositor.compose(item.analysed, item.look)
+        try:
+            with self.clock.time("composite"):
+                rendered = compositor.compose(item.analysed, item.look)
+        except Exception as error:
+            log.exception("a frame could not be put together")
+            self._say(UserError(f"A frame could not be put together: {type(error).__name__}: {error}."))
+            self.stats.dropped("compositing failed")
+            self._hand_out_cover()
+            return
         finished = Finished(rendered.composite, item.captured.captured_s, rendered.frame, rendered.alpha)
-        self._hand_out(LivePicture(finished, rendered, item.is_transparent), held=item.held)
+        picture = LivePicture(finished, rendered, item.is_transparent)
+        with self._handing_out:
+            if item.shows_room and self._settings.plate != NONE:
+                self.stats.dropped("the background had just changed")
+                self._hand_out_cover()
+            else:
+                self._hand_out(picture, held=item.held)
 
     def _hand_out(self, picture: LivePicture, *, held: bool = False) -> None:
         """Give a picture to everybody; the one place where it is decided that the room may not be seen."""
         with self._handing_out:
-            if picture.rendered is not None and (self._is_covered or not self._is_live()):
+            if self._stopping.is_set():
+                return
+            if picture.rendered is not None and self._is_covered:
+                picture = self._covered_picture()
+            elif picture.rendered is not None and not self._is_live(picture.finished.captured_s):
+                self.stats.dropped("the source had just changed")
                 picture = self._covered_picture()
             now_s = self._handed_s = time.monotonic()
             self.stats.finished(now_s, held=held, is_cover=picture.finished.is_cover)
-            for output in self._outputs.values():
-                output.put(picture.finished)
+            for name, output in self._outputs.items():
+                self._put(name, output, picture.finished)
             self.latest = picture
+            if not self._is_preview_seen:
+                self.display.clear()
             self.display.put(picture)
+
+    def _put(self, name: str, output: _Output, finished: Finished) -> None:
+        """One output's fault is its own: the others and the picture go on."""
+        try:
+            output.put(finished)
+        except Exception as error:
+            self._switch_off(name, error)
+
+    def _is_watched(self, name: str, output: _Output) -> bool:
+        try:
+            return output.is_watched()
+        except Exception as error:
+            self._switch_off(name, error)
+            return False
+
+    def _switch_off(self, name: str, error: Exception) -> None:
+        log.error("output %s", name, exc_info=error)
+        self.detach(name)
+        self._say(UserError(f"The output “{name}” failed and was switched off: {type(error).__name__}: {error}."))
 
     def _hand_out_cover(self) -> None:
         with self._handing_out:
             self._hand_out(self._covered_picture())
 
-    def _is_live(self) -> bool:
-        return self._capture.status.state is CaptureState.LIVE
+    def _is_live(self, captured_s: float | None = None) -> bool:
+        """Whether the source gives pictures, and one captured then is of this opening of it."""
+        status = self._capture.status
+        if status.state is not CaptureState.LIVE:
+            return False
+        return captured_s is None or status.opened_s is None or captured_s >= status.opened_s
 
     def _covered_picture(self) -> LivePicture:
         plate, words = self._cover, ""
@@ -313,12 +389,16 @@ class LiveRunner:
     def _watch(self) -> None:
         """Cover what has gone stale, and let go of the camera while nobody looks."""
         while not self._stopping.wait(TICK_S):
-            if time.monotonic() - self._handed_s > FRESH_S or not self._is_live():
-                self._hand_out_cover()
+            with self._handing_out:
+                if time.monotonic() - self._handed_s > FRESH_S or not self._is_live():
+                    self._hand_out_cover()
             self._rest_or_wake()
 
+    def _is_wanted(self) -> bool:
+        return self._is_preview_seen or any(self._is_watched(*item) for item in self._outputs.items())
+
     def _rest_or_wake(self) -> None:
-        wanted = self._is_preview_seen or any(output.is_watched() for output in self._outputs.values())
+        wanted = self._is_wanted()
         paused = self._capture.status.state is CaptureState.PAUSED
         if wanted and paused:
             self._capture.resume()

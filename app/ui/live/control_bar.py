@@ -10,7 +10,7 @@ from app.ui.header import ElidedLabel
 from app.ui.resources import icon
 from app.ui.text import tr
 
-_ICON_PX = 20
+_ICON_PX = (30, 20)  # wider than high: a distance to the words
 
 
 class ControlBar(QWidget):
@@ -84,7 +84,7 @@ def _button(name: str, words: str, hint: str, keys: str) -> QToolButton:
     button.setObjectName("control")
     button.setText(words)
     button.setIcon(icon(name))
-    button.setIconSize(QSize(_ICON_PX, _ICON_PX))
+    button.setIconSize(QSize(*_ICON_PX))
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     button.setToolTip(f"{hint} ({keys})")

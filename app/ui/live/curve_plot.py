@@ -105,7 +105,10 @@ class CurvePlot(QWidget):
         if self._table is None:
             painter.setPen(color(QPalette.ColorRole.PlaceholderText))
             free = self._area().adjusted(0.5 * self._area().width(), 0.5 * self._area().height(), 0, 0)
-            painter.drawText(free, Qt.AlignmentFlag.AlignCenter, tr("No match yet"))
+            words = tr("No match yet")
+            ground = painter.boundingRect(free, Qt.AlignmentFlag.AlignCenter, words).adjusted(-6, -3, 6, 3)
+            painter.fillRect(ground, color(QPalette.ColorRole.Base))
+            painter.drawText(free, Qt.AlignmentFlag.AlignCenter, words)
             return
         self._paint_curves(painter, self._table)
         if self._hovered is not None:

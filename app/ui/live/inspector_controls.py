@@ -24,7 +24,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.domain.setting_kinds import Choice, Kind, Number, Text, Toggle
-from app.ui.resources import icon
+from app.ui.resources import BESIDE_WORDS_PX, icon
 from app.ui.text import tr
 
 Options = Sequence[tuple[str, str]]
@@ -279,6 +279,7 @@ class FolderControl(Control):
         super().__init__(kind, default)
         self._default_words = default_words
         self.button = QPushButton(icon("folder", ink=QPalette.ColorRole.ButtonText), "")
+        self.button.setIconSize(BESIDE_WORDS_PX)
         self.button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.button.clicked.connect(self.ask)
         self._describe(self.button)

@@ -115,9 +115,11 @@ class PageBar(QTabBar):
     def tabSizeHint(self, index: int) -> QSize:  # noqa: N802
         """Share the width so that every word has the same air around it."""
         metrics = self._words_metrics()
-        words = [metrics.horizontalAdvance(self.tabText(i)) for i in range(self.count())]
+        shown = [i for i in range(self.count()) if self.isTabVisible(i)]
+        words = [metrics.horizontalAdvance(self.tabText(i)) for i in shown]
         left = [round(i * (self._width_px - sum(words)) / len(words)) + sum(words[:i]) for i in range(len(words) + 1)]
-        return QSize(left[index + 1] - left[index], self._HEIGHT_PX)
+        place = shown.index(index) if index in shown else 0
+        return QSize(left[place + 1] - left[place], self._HEIGHT_PX)
 
     def minimumTabSizeHint(self, index: int) -> QSize:  # noqa: N802
         """No tab is ever cut."""
@@ -141,7 +143,7 @@ class PageBar(QTabBar):
         painter.setFont(self._words_font())
         painter.fillRect(0, self.height() - 1, self.width(), 1, color(QPalette.ColorRole.Mid))
         pointed = self.tabAt(self.mapFromGlobal(self.cursor().pos())) if self.underMouse() else -1
-        for index in range(self.count()):
+        for index in filter(self.isTabVisible, range(self.count())):
             self._paint_tab(painter, index, is_pointed=index == pointed)
 
     def _paint_tab(self, painter: QPainter, index: int, *, is_pointed: bool) -> None:

@@ -10,6 +10,7 @@ from PyQt6.QtGui import QDesktopServices
 from PyQt6.QtWidgets import QLabel, QWidget
 
 from app.pipeline.live.capture import CaptureState, CaptureStatus
+from app.pipeline.live.virtual_camera_help import loopbacks
 from app.pipeline.recording.settings import RecordStatus, duration_text
 from app.ui.choices import Failure
 from app.ui.header import Header
@@ -38,6 +39,7 @@ class LiveMode(QObject):
         self._granted = QLabel(tr("No camera is open."))
         self._granted.setObjectName("muted")
         self._granted.setWordWrap(True)
+        self._granted.setIndent(0)
         self._is_active = False
         header.source.setMenu(self.sources.menu)
         workspace.inspector.add_to_page("camera", self._granted, top=True)
@@ -120,6 +122,8 @@ class LiveMode(QObject):
         if current not in dict(options):
             options.append((current, self.sources.name_of(current)))
         inspector.set_options("camera", "source", options)
+        outputs = [(device.node, device.name) for device in loopbacks()]
+        inspector.set_options("output", "virtual_camera", [("", tr("First found")), *outputs])
         self._workspace.plates.set_sources(self.sources.sources())
 
     def _offer_microphones(self, names: list[str]) -> None:
@@ -175,13 +179,17 @@ class LiveMode(QObject):
             return
         if not status.files:
             return
-        first, hint = status.files[0], " ".join([f"It is in {status.files[0].parent}.", *status.notices])
+        first, hint = status.files[0], " ".join([_place_of(status.files[0]), *status.notices])
         said = tr("Recorded “{name}”, {length}.").format(name=first.name, length=duration_text(status.recorded_s))
         self._messages.show_done(said, hint, action=tr("Play"), do=_opener(first))
 
     def _show_saved(self, path: Path) -> None:
-        said, hint = tr("Saved “{name}”.").format(name=path.name), f"It is in {path.parent}."
+        said, hint = tr("Saved “{name}”.").format(name=path.name), _place_of(path)
         self._messages.show_done(said, hint, action=tr("Show"), do=_opener(path))
+
+
+def _place_of(path: Path) -> str:
+    return tr("It is in {folder}.").format(folder=path.parent)
 
 
 def _opener(path: Path) -> Callable[[], None]:

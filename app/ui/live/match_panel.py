@@ -7,7 +7,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.ui.live.curve_plot import CurvePlot
 from app.ui.live.display import MatchFacts
-from app.ui.resources import icon
+from app.ui.resources import BESIDE_WORDS_PX, icon
 from app.ui.text import tr
 
 
@@ -46,6 +46,7 @@ def _button(name: str, words: str, hint: str) -> QToolButton:
     button.setObjectName("control")
     button.setText(words)
     button.setIcon(icon(name))
+    button.setIconSize(BESIDE_WORDS_PX)
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     button.setToolTip(hint)

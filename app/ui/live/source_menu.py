@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QMenu, QWidget
 
 from app.ui import dialogs
 from app.ui.live.camera_devices import CameraDevices
+from app.ui.live.region_picker import pick_region
 from app.ui.resources import icon
 from app.ui.text import tr
 
@@ -46,6 +47,8 @@ class SourceMenu(QObject):
         """What people call a source."""
         if spec in _NAMES:
             return tr(_NAMES[spec])
+        if spec.startswith("screen:") and spec.count(":") == 2:
+            return tr("Part of screen {number}").format(number=int(spec.split(":")[1]) + 1)
         known = dict(self.sources()).get(spec)
         if known is not None:
             return known
@@ -56,6 +59,12 @@ class SourceMenu(QObject):
     def ask_file(self) -> None:
         """Ask for a video or picture to play as if it were a camera."""
         dialogs.ask_plate(self._window, lambda name: self.chosen.emit(str(Path(name).absolute())))
+
+    def ask_region(self) -> None:
+        """Let a box be drawn on the screen."""
+        picker = pick_region()
+        if picker is not None:
+            picker.picked.connect(self.chosen)
 
     def ask_stream(self) -> None:
         """Ask for the address of a network camera."""
@@ -73,6 +82,7 @@ class SourceMenu(QObject):
         for spec, name in self.sources():
             picture = "screen" if spec.startswith("screen") else "camera"
             self.menu.addAction(icon(picture), name, partial(self.chosen.emit, spec))
+        self.menu.addAction(icon("screen"), tr("Part of a screen…"), self.ask_region)
         self.menu.addSeparator()
         self.menu.addAction(icon("open"), tr("Video or picture…"), self.ask_file)
         self.menu.addAction(icon("live"), tr("Network stream…"), self.ask_stream)

@@ -335,6 +335,13 @@ def test_linux_lists_nodes_that_capture_by_stable_ids(tmp_path):
     assert stable_id(str(folders.dev / "video3"), folders) == str(folders.dev / "video3")
 
 
+def test_a_virtual_camera_is_never_the_first_one(tmp_path):
+    folders = linux_machine(tmp_path, {"video0": ("PlateMatch", 0), "video2": ("Desk cam", 0)})
+    (folders.sys / "video0" / "max_openers").write_text("10\n")
+    found = list_cameras(folders=folders, platform="linux", capabilities=lambda _: 0x1)
+    assert [camera.name for camera in found] == ["Desk cam", "PlateMatch"]
+
+
 def test_a_node_that_can_not_be_asked_counts_as_a_camera(tmp_path):
     folders = linux_machine(tmp_path, {"video0": ("Desk cam", 0)})
     assert list_cameras(folders=folders, platform="linux", capabilities=lambda _: None) != []

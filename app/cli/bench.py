@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
-from collections.abc import Callable
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from app.cli.console import Console
+from app.cli.ctl import request_of
 from app.domain.errors import ExitCode, UserError
+from app.domain.settings import Settings
+
+_START_AND_END_S: Final = 120.0
+"""What a window may take beyond the time it is measured for."""
+
+_SCREEN: Final = "1920x1080x24"
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
@@ -20,6 +35,8 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         "curves": _curves,
         "matte": _matte,
         "network": _network,
+        "live": _live,
+        "window": _window,
     }
     return benches[args.what](args, console)
 
@@ -90,3 +107,109 @@ def _matte(args: argparse.Namespace, console: Console) -> ExitCode:
         return ExitCode.OK
     console.table("Mattes of moving people with known alpha", report.headers(), report.rows())
     return ExitCode.OK
+
+
+def _live(args: argparse.Namespace, console: Console) -> ExitCode:
+    from app.pipeline.live.live_bench import WINDOW_PREVIEW_PX, Wish, bench_live
+
+    wish = Wish(_live_settings(args), args.seconds, args.preview or WINDOW_PREVIEW_PX, record=args.record)
+    report, notices = bench_live(wish)
+    console.tell(notices)
+    _show(console, report.as_dict(), f"The live pipeline without a window: {args.source}")
+    return ExitCode.OK
+
+
+def _live_settings(args: argparse.Namespace) -> Settings:
+    """The default settings, whatever is set in the window, with what the options change."""
+    from app.pipeline.control_commands import changed_setting
+
+    if not args.source:
+        raise UserError(f"bench {args.what} needs --source: a video, sample or pattern.", code=ExitCode.USAGE)
+    settings = Settings().with_value("camera", "source", args.source)
+    wanted = [word.partition("=")[::2] for word in args.set or []]
+    if args.size:
+        wanted += [(f"{group}.size", "{}x{}".format(*args.size)) for group in ("camera", "output")]
+    for name, value in wanted:
+        _, setting = request_of(["set", name, value])
+        settings = changed_setting(settings, str(setting["group"]), str(setting["name"]), value=setting["value"])
+    return settings
+
+
+def _window(args: argparse.Namespace, console: Console) -> ExitCode:
+    """Measure the window in a process of its own: the start is to be a cold one."""
+    from app.pipeline.settings_store import save_settings
+
+    if not sys.platform.startswith("linux"):
+        raise UserError("The window is measured on Linux only.", code=ExitCode.FAILED)
+    settings = _live_settings(args)
+    with ExitStack() as held:
+        home = Path(held.enter_context(tempfile.TemporaryDirectory()))
+        output = replace(settings.output, folder=str(home), microphone="")
+        save_settings(home / "PlateMatch" / "settings.json", replace(settings, output=output))
+        env = os.environ | {"XDG_CONFIG_HOME": str(home), "QT_QPA_PLATFORM": args.platform}
+        if args.platform == "xcb":
+            env["DISPLAY"] = held.enter_context(_display())
+        report = _measured_window(args, env)
+    _show(console, report, f"The window on {args.platform}: {args.source}")
+    return ExitCode.OK
+
+
+def _measured_window(args: argparse.Namespace, env: Mapping[str, str]) -> dict[str, Any]:
+    """What the window's process says of itself; its error is ours."""
+    wishes = [f"--{name}" for name in ("record", "exercise", "events") if getattr(args, name)]
+    command = [sys.executable, "-m", "app.ui.window_bench", "--source", args.source, "--seconds", str(args.seconds)]
+    limit_s = args.seconds + _START_AND_END_S
+    command += [*wishes, "--born", repr(time.monotonic())]
+    try:
+        done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, timeout=limit_s, check=False)
+        report: dict[str, Any] = json.loads(done.stdout.strip().rpartition("\n")[2])
+    except subprocess.TimeoutExpired as error:
+        raise UserError("The window did not end and was killed.", code=ExitCode.FAILED) from error
+    except json.JSONDecodeError as error:
+        raise UserError(f"The window's process failed (exit code {done.returncode}).", code=ExitCode.FAILED) from error
+    if "error" in report:
+        raise UserError(report["error"], report["hint"], code=ExitCode(report["code"]))
+    return report
+
+
+@contextmanager
+def _display() -> Iterator[str]:
+    """The X display there is, or a private one. UserError (FAILED) where there is none to be had."""
+    if os.environ.get("DISPLAY"):
+        yield os.environ["DISPLAY"]
+        return
+    if shutil.which("Xvfb") is None:
+        raise UserError(
+            "There is no display to open a window on.",
+            "Install Xvfb, which makes one, or use --platform offscreen.",
+            code=ExitCode.FAILED,
+        )
+    read_end, write_end = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", _SCREEN, "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=(write_end,), stderr=subprocess.DEVNULL)
+    os.close(write_end)
+    try:
+        with os.fdopen(read_end) as answer:
+            number = answer.readline().strip()
+        if not number:
+            raise UserError("Xvfb did not start.", "Use --platform offscreen.", code=ExitCode.FAILED)
+        yield f":{number}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _show(console: Console, report: Mapping[str, Any], title: str) -> None:
+    """The figures as JSON or as a table."""
+    if console.is_json:
+        console.result({**report, **machine()})
+    else:
+        console.table(title, ["figure", "value"], [[name, _text(value)] for name, value in report.items()])
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items()) or "-"
+    if isinstance(value, list):
+        return "\n".join(_text(part) for part in value) or "-"
+    return "-" if value is None else str(value)

@@ -168,7 +168,7 @@ class MainWindow(DropWindow):
         self.render_control.close()
         self.live.close()
         self.session.close()
-        self.memory.save()
+        self.memory.stop()
         super().closeEvent(event)
 
     def _lay_out(self) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
-from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+from PyQt6.QtCore import QTimer, pyqtSignal
 
-from app.domain.errors import UserError
+from app.domain.interface_state import Interface
 from app.domain.settings import Settings
 from app.pipeline.settings_store import (
     interface_path,
@@ -17,18 +18,22 @@ from app.pipeline.settings_store import (
     save_settings,
     settings_path,
 )
-from app.ui.faults import failure_of
+from app.ui.choices import Failure
+from app.ui.worker import Worker, guarded
 
 _AFTER_MS: Final = 800
 
 
-class Memory(QObject):
-    """Settings and window state on the disk. failed(Failure): they could not be written; said once."""
+class Memory(Worker):
+    """Settings and window state on the disk, written on a thread: making sure of a file can take long.
+
+    failed(Failure): they could not be written; said once.
+    """
 
     failed = pyqtSignal(object)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("memory")
         self.settings, settings_notes = load_settings(settings_path())
         self.interface, interface_notes = load_interface(interface_path())
         self.notes = (*settings_notes, *interface_notes)
@@ -50,16 +55,24 @@ class Memory(QObject):
         self._timer.start()
 
     def save(self) -> None:
-        """Write what changed, now."""
+        """Have written what changed."""
         self._timer.stop()
-        try:
-            if self.settings != self._saved[0]:
-                save_settings(settings_path(), self.settings)
-            if self.interface != self._saved[1]:
-                save_interface(interface_path(), self.interface)
-        except UserError as error:
-            if not self._has_failed:
-                self._has_failed = True
-                self.failed.emit(failure_of(error))
-        else:
-            self._saved = self.settings, self.interface
+        self._mailbox.errand(guarded(partial(self._write, self.settings, self.interface), self._say_failed))
+
+    def stop(self) -> None:
+        """Write what changed and end the thread."""
+        self.save()
+        self._mailbox.finish()
+        self._thread.join()
+
+    def _write(self, settings: Settings, interface: Interface) -> None:
+        if settings != self._saved[0]:
+            save_settings(settings_path(), settings)
+        if interface != self._saved[1]:
+            save_interface(interface_path(), interface)
+        self._saved = settings, interface
+
+    def _say_failed(self, failure: Failure) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            self.failed.emit(failure)

@@ -70,7 +70,7 @@ def names(devices):
 
 def test_without_multimedia_cameras_are_looked_for_again_and_again(qtbot, quick):
     listed = [DESK]
-    devices = CameraDevices(media=lambda: None, listed=lambda: list(listed))
+    devices = CameraDevices(media=lambda: None, listed=lambda: list(listed), nodes=lambda: tuple(listed))
     assert devices.cameras() == [DESK]
     assert devices.is_polling
     with qtbot.waitSignal(devices.changed, timeout=5000):
@@ -81,9 +81,19 @@ def test_without_multimedia_cameras_are_looked_for_again_and_again(qtbot, quick)
     assert devices.cameras() == []
 
 
+def test_cameras_are_left_asleep_while_no_node_comes_or_goes(qtbot, quick):
+    asked, polls = [], []
+    devices = CameraDevices(
+        media=lambda: None, listed=lambda: asked.append(1) or [DESK], nodes=lambda: polls.append(1) or {"video0"}
+    )
+    qtbot.waitUntil(lambda: len(polls) > 4)
+    assert devices.is_polling
+    assert len(asked) == 1
+
+
 def test_nothing_is_told_while_nothing_changes(qtbot, quick):
     looks = []
-    devices = CameraDevices(media=lambda: None, listed=lambda: looks.append(1) or [DESK])
+    devices = CameraDevices(media=lambda: None, listed=lambda: looks.append(1) or [DESK], nodes=lambda: len(looks))
     told = []
     devices.changed.connect(lambda: told.append(1))
     qtbot.waitUntil(lambda: len(looks) > 4)

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from app.pipeline.handover import WriteBehind, read_ahead
+from app.pipeline.handover import BoundedQueue, LatestSlot, WriteBehind, read_ahead
 
 
 def test_items_arrive_in_order_and_whole():
@@ -91,3 +91,105 @@ def test_failure_of_the_block_discards_what_is_queued():
     with pytest.raises(KeyboardInterrupt):
         feed()
     assert done == [0]
+
+
+def waiting(take):
+    """Starts `take` on a thread; the list its result will be in, and the thread."""
+    got = []
+    thread = threading.Thread(target=lambda: got.append(take()), daemon=True)
+    thread.start()
+    return got, thread
+
+
+def test_slot_gives_the_latest_and_counts_what_it_replaced():
+    slot = LatestSlot()
+    for i in range(5):
+        slot.put(i)
+    assert slot.take(0) == 4
+    assert slot.dropped == 4
+    assert slot.take(0) is None
+
+
+def test_slot_wakes_who_waits():
+    slot = LatestSlot()
+    got, thread = waiting(slot.take)
+    slot.put("picture")
+    thread.join(5)
+    assert got == ["picture"]
+
+
+@pytest.mark.parametrize("slot", [LatestSlot(), BoundedQueue(2)], ids=["slot", "queue"])
+def test_closing_lets_who_waits_go_with_nothing_and_takes_nothing_in(slot):
+    got, thread = waiting(slot.take)
+    slot.close()
+    thread.join(5)
+    assert got == [None]
+    slot.put(1)
+    assert slot.take(0) is None
+    assert slot.dropped == 0
+
+
+def test_closing_a_slot_throws_away_what_lies_there():
+    slot = LatestSlot()
+    slot.put(1)
+    slot.close()
+    assert slot.is_closed
+    assert slot.take(0) is None
+
+
+def test_cleared_items_are_not_counted_as_dropped():
+    slot = LatestSlot()
+    slot.put(1)
+    slot.clear()
+    slot.put(2)
+    assert slot.take(0) == 2
+    assert slot.dropped == 0
+
+
+def test_slot_misses_only_what_it_is_told_to_miss():
+    slot = LatestSlot(counts=lambda item: item != "cover")
+    for item in ("cover", "cover", "person", "cover", "person"):
+        slot.put(item)
+    assert slot.dropped == 1
+    assert slot.take(0) == "person"
+
+
+def test_queue_keeps_order_and_refuses_one_too_many():
+    queue = BoundedQueue(3)
+    assert [queue.put(i) for i in range(5)] == [True, True, True, False, False]
+    assert queue.dropped == 2
+    assert [queue.take(0) for _ in range(4)] == [0, 1, 2, None]
+    assert queue.put(9)
+
+
+def test_closed_queue_is_worked_off_to_its_end():
+    queue = BoundedQueue(3)
+    queue.put(1)
+    queue.put(2)
+    queue.close()
+    assert not queue.is_finished
+    assert len(queue) == 2
+    assert not queue.put(3)
+    assert [queue.take(), queue.take(), queue.take()] == [1, 2, None]
+    assert queue.is_finished
+
+
+def test_nothing_is_lost_between_a_fast_and_a_slow_thread():
+    slot, got = LatestSlot(), []
+
+    def consume():
+        while (item := slot.take()) is not None:
+            got.append(item)
+
+    thread = threading.Thread(target=consume, daemon=True)
+    thread.start()
+    for i in range(20_000):
+        slot.put(i)
+    deadline = time.monotonic() + 5
+    while (not got or got[-1] != 19_999) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    slot.close()
+    thread.join(5)
+    assert got == sorted(set(got))
+    assert got[-1] == 19_999
+    assert len(got) + slot.dropped == 20_000

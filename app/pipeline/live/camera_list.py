@@ -62,6 +62,14 @@ def list_cameras(
     return [camera for camera in found if camera.name not in without]
 
 
+def video_nodes(folders: LinuxFolders | None = None) -> frozenset[str] | None:
+    """Names of Linux's video nodes, without touching the devices; None elsewhere, where nobody tells so cheaply."""
+    try:
+        return frozenset(os.listdir((folders or LinuxFolders()).sys))
+    except OSError:
+        return frozenset() if sys.platform.startswith("linux") else None
+
+
 def stable_id(node: str, folders: LinuxFolders | None = None) -> str:
     """The name of a Linux node that stays when cameras are plugged in another order: its link in by-id, if any."""
     by_id = (folders or LinuxFolders()).dev / "v4l" / "by-id"

@@ -38,7 +38,8 @@ WINDOW_PREVIEW_PX: Final[Size] = (952, 533)
 """What the preview of a window of the default size, 1280 x 800, has room for."""
 
 _SAMPLE_S: Final = 1.0
-_BEFORE_FINISHED: Final = ("analysis was busy", "compositing was busy", "over the frame rate", "analysis failed")
+BEFORE_FINISHED: Final = ("analysis was busy", "compositing was busy", "over the frame rate", "analysis failed")
+"""Causes of drops after capture and before the composite."""
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,7 @@ class _Session:
 
     def report(self, counts: _Counts, *, release_s: float | None, recording: RecordStatus | None) -> LiveReport:
         """What came out."""
-        captured = counts.finished + sum(counts.drops.get(cause, 0) for cause in _BEFORE_FINISHED)
+        captured = counts.finished + sum(counts.drops.get(cause, 0) for cause in BEFORE_FINISHED)
         due = max(1, captured + counts.drops.get("lost by the source", 0))
         drops = {cause: count for cause, count in counts.drops.items() if count}
         if recording is not None and recording.dropped:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from app.pipeline.live.camera_list import Camera, list_cameras, stable_id
+from app.pipeline.live.camera_list import Camera, list_cameras, stable_id, video_nodes
 
 POLL_MS: Final = 2000
 
@@ -30,16 +30,18 @@ class CameraDevices(QObject):
         without: Collection[str] = (),
         media: Callable[[], Any] | None = None,
         listed: Callable[[], list[Camera]] = list_cameras,
+        nodes: Callable[[], object] = video_nodes,
     ) -> None:
         super().__init__(parent)
         self._without = frozenset(without)
         self._listed = listed
+        self._nodes, self._seen_nodes = nodes, nodes()
         self._media = (media or _media_devices)()
         if self._media is not None:
             self._media.videoInputsChanged.connect(self._look)
         self._timer = QTimer(self)
         self._timer.setInterval(POLL_MS)
-        self._timer.timeout.connect(self._look)
+        self._timer.timeout.connect(self._look_at_nodes)
         self._cameras = self._found()
 
     @property
@@ -50,6 +52,13 @@ class CameraDevices(QObject):
     def cameras(self) -> list[Camera]:
         """All cameras, in the system's order."""
         return list(self._cameras)
+
+    def _look_at_nodes(self) -> None:
+        """Look again only if nodes came or went: asking a sleeping camera what it is wakes it, and may take long."""
+        nodes = self._nodes()
+        if nodes is None or nodes != self._seen_nodes:
+            self._seen_nodes = nodes
+            self._look()
 
     def _look(self) -> None:
         found = self._found()

@@ -17,7 +17,7 @@ def any_of(group):
         if isinstance(kind, Number):
             values[name] = st.one_of(st.sampled_from([kind.low, kind.high]), st.floats(kind.low, kind.high))
         elif isinstance(kind, Choice):
-            values[name] = st.sampled_from(list(kind.choices))
+            values[name] = st.sampled_from(list(kind.options))
         else:
             values[name] = st.booleans()
     return st.builds(group, **values)

@@ -340,7 +340,7 @@ def _bench(commands: Commands) -> None:
         "bench",
         "bench",
         "measure speed and quality on this machine",
-        description="Measure speed and quality on this machine. `live` runs the pipeline of the live picture without a\n"
+        description="Measure speed and quality on this machine. `live` runs the live picture's pipeline without a\n"
         "window, `window` opens the window in a process of its own; neither touches your settings.",
         epilog=BENCH_EPILOG,
     )

@@ -65,6 +65,8 @@ class PresetsMenu(QObject):
 
     def _fill(self) -> None:
         self.menu.clear()
+        for sub in self.menu.findChildren(QMenu):  # `clear` takes their entries only
+            sub.deleteLater()
         presets = self.presets()
         for preset in presets:
             keys = f"\t{preset.slot}" if preset.slot else ""

@@ -28,7 +28,7 @@ SUFFIX: Final = ".jpg"
 _QUALITY: Final = 92
 _WAIT_S: Final = 120.0
 _LOOK_EVERY_MS: Final = 40
-_SETTLED_PICTURES: Final = 45
+SETTLED_PICTURES: Final = 45
 """Shown before one is taken: the colours follow a new plate over half a second or so."""
 
 
@@ -106,7 +106,7 @@ def _taken(app: QApplication, window: MainWindow, shot: Shot, folder: Path) -> P
     path = folder / f"{shot.name}{SUFFIX}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        is_saved = window.grab().save(str(path), None, _QUALITY)
+        is_saved = window.grab().save(str(path), quality=_QUALITY)
     except OSError:
         is_saved = False
     if not is_saved:
@@ -146,7 +146,7 @@ def _await(window: MainWindow, shot: Shot) -> None:
 
     window.workspace.preview.painted.connect(count)
     try:
-        _wait_for(lambda: shown >= _SETTLED_PICTURES)
+        _wait_for(lambda: shown >= SETTLED_PICTURES)
     finally:
         window.workspace.preview.painted.disconnect(count)
 
@@ -223,8 +223,8 @@ def _x_server(size_px: Size) -> Iterator[str]:
     """A private X server; gives its name, such as `:1`. UserError (FAILED) when it does not start."""
     reading, writing = os.pipe()
     screen = f"{2 * size_px[0]}x{2 * size_px[1]}x24"
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp"],
+    server = subprocess.Popen(  # noqa: S603  (nothing of it comes from outside)
+        [shutil.which("Xvfb") or "Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp"],
         pass_fds=(writing,),
         stderr=subprocess.DEVNULL,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
@@ -36,7 +37,14 @@ class SettingsModel(QObject):
 
     def set_value(self, group: str, name: str, value: Any, *, is_dragging: bool = False) -> None:
         """Set one setting of a group, "" for the plate. All values of one drag are one step of undo."""
-        self._push(self.settings.with_value(group, name, value), merge_key=(group, name))
+        self.set_values(group, {name: value}, is_dragging=is_dragging)
+
+    def set_values(self, group: str, values: Mapping[str, Any], *, is_dragging: bool = False) -> None:
+        """Set some settings of a group that belong together, as one step of undo."""
+        settings = self.settings
+        for name, value in values.items():
+            settings = settings.with_value(group, name, value)
+        self._push(settings, merge_key=(group, *values))
         if not is_dragging:
             self._history.settle()
 

@@ -1,8 +1,9 @@
 """The window measured from inside: start-up, pictures on the screen, stalls of Qt's thread. Its own process.
 
 `platematch bench window` starts it as `python -m app.ui.window_bench`, so that the start is a cold one and the
-command line needs no import of the window. It runs `platematch gui` itself and looks on: an event filter until the window has been painted, a timer that notices how late it is called, and the
-statistics' hook for painted frames. One JSON object goes to stdout.
+command line needs no import of the window. It runs `platematch gui` itself and looks on: by an event filter until
+it has been painted, a timer that notices how late it is called, and the statistics' hook for painted frames.
+One JSON object goes to stdout.
 """
 
 from __future__ import annotations
@@ -135,10 +136,9 @@ class Probe(QObject):
     """
 
     def __init__(self, app: QApplication, born_s: float, *, seconds: float, record: bool, exercise: bool) -> None:
-        super().__init__()
+        super().__init__(app)
         self._born_s, self._seconds = born_s, seconds
         self._wants_record, self._wants_exercise = record, exercise
-        self._app = app
         self._window: MainWindow | None = None
         self._desk: LiveDesk | None = None
         self._fault: UserError | None = None
@@ -149,14 +149,13 @@ class Probe(QObject):
         self._last_beat_s = 0.0
         self._steady: _Steady | None = None
         self._figures: dict[str, Any] = {}
-        app.installEventFilter(self)
         self._beat = _timer(self, self._on_beat, BEAT_MS)
         QTimer.singleShot(0, self._find_window)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Wait for the first paint of a window; whatever is painted with it is done when Qt comes back to us."""
-        if event is not None and event.type() == QEvent.Type.Paint and isinstance(watched, MainWindow):
-            self._app.removeEventFilter(self)
+        """Wait for the window's first paint; whatever is painted with it is done when Qt comes back to us."""
+        if event is not None and event.type() == QEvent.Type.Paint and watched is not None:
+            watched.removeEventFilter(self)
             QTimer.singleShot(0, self._note_visible)
         return False
 
@@ -183,12 +182,14 @@ class Probe(QObject):
             raise RuntimeError("the window did not open on the live picture")
         self._desk.runner.stats = PaintedStats(self._note_painted)
         self._desk.status_changed.connect(self._check)
+        self._window.installEventFilter(self)
         self._last_beat_s = time.monotonic()
         self._beat.start()
         QTimer.singleShot(round(1000 * _FIRST_PICTURE_LIMIT_S), self._check_picture)
 
     def _note_visible(self) -> None:
-        self._visible_s = time.monotonic() - self._born_s
+        if self._visible_s is None:
+            self._visible_s = time.monotonic() - self._born_s
 
     def _on_beat(self) -> None:
         now_s = time.monotonic()
@@ -208,6 +209,7 @@ class Probe(QObject):
 
     def _note_painted(self, captured_s: float, now_s: float) -> None:
         """Called with every painted frame, covers too."""
+        self._note_visible()
         if self._steady is not None:
             self._steady.painted(captured_s, now_s)
             return

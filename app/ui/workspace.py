@@ -171,9 +171,9 @@ class Workspace(QWidget):
 
     def _move(self, across: float, down: float, is_dragging: bool) -> None:
         placement = self._model.settings.placement
-        for name, way in (("offset_x", across), ("offset_y", down)):
-            value = min(max(getattr(placement, name) + way, -1.0), 1.0)
-            self._model.set_value("placement", name, value, is_dragging=is_dragging)
+        ways = {"offset_x": placement.offset_x + across, "offset_y": placement.offset_y + down}
+        values = {name: min(max(way, -1.0), 1.0) for name, way in ways.items()}
+        self._model.set_values("placement", values, is_dragging=is_dragging)
 
     def _zoom(self, factor: float) -> None:
         scale = min(max(self._model.settings.placement.scale * factor, 0.2), 3.0)

@@ -34,9 +34,9 @@ begin = MainWindow.showEvent
 
 
 def is_finished(window):
-    shown = window.workspace.shown
+    shown = window.render_desk.shown
     return bool(
-        shown and shown.has_person and shown.request.choices == window.session.choices
+        shown and shown.has_person and shown.request.settings == window.model.settings
         and shown.request.size_px == window.workspace.preview.area_px()
     )
 
@@ -45,7 +45,7 @@ def step(window, timer):
     if not is_finished(window):
         return
     preview = window.workspace.preview
-    if window.session.choices.plate != colour:
+    if window.model.settings.plate != colour:
         window.header.choose_view(View.MATCHED)
         window.workspace.plates.set_colour(colour)
         return
@@ -65,7 +65,7 @@ def step(window, timer):
                 "platform": QGuiApplication.platformName(),
                 "scale": scale,
                 "area": [round(scale * v) for v in (area.left(), area.top(), area.right(), area.bottom())],
-                "picture": window.workspace.shown.images[View.MATCHED].width(),
+                "picture": window.render_desk.shown.images[View.MATCHED].width(),
                 "environment": {name: value for name, value in os.environ.items() if cv2.__path__[0] in value},
             },
             file,
@@ -83,26 +83,6 @@ def show(window, event):
 MainWindow.showEvent = show
 sys.exit(main(["gui", clip]))
 """
-
-
-@pytest.fixture
-def display():
-    """A private X server, at twice the size of a 1280 x 720 screen."""
-    read_end, write_end = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "2560x1440x24", "-nolisten", "tcp"],
-        pass_fds=(write_end,),
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write_end)
-    try:
-        with os.fdopen(read_end) as answer:
-            number = answer.readline().strip()
-        assert number, "Xvfb did not start"
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
 
 
 def test_the_window_opens_on_x11_after_cv2_and_shows_the_plate(display, tmp_path):

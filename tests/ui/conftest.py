@@ -11,6 +11,15 @@ def portrait_clip(tmp_path_factory):
     return write_clip(tmp_path_factory.mktemp("clips") / "portrait.mp4", frames=25, size=(320, 180), draw=portrait)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def home_of_shared_windows(tmp_path_factory):
+    """Windows of a whole module are made before a test has its own home: they must not find the real one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+            patch.setenv(name, str(tmp_path_factory.mktemp("shared-home") / name.lower()))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_leaked_windows(qapp):
     """A test that leaves a top-level widget behind fails."""

@@ -10,9 +10,9 @@ import numpy as np
 from PyQt6.QtCore import QCoreApplication, QEvent
 from PyQt6.QtTest import QTest
 
+from app.domain.settings import Settings
 from app.pipeline.demo_source import portrait_path
 from app.pipeline.images import load_image
-from app.domain.settings import Settings
 from app.ui.choices import Mode, View
 from app.ui.main_window import MainWindow
 from app.ui.theme import apply_theme
@@ -43,11 +43,11 @@ def portrait(width, height, index):
 
 
 @contextmanager
-def shown_window(qapp, mode=Mode.RENDER):
+def shown_window(qapp, mode=Mode.RENDER, source=None):
     """A window for the time of the block; its threads are gone after it."""
     apply_theme(qapp, "dark")
     before = set(threading.enumerate())
-    window = MainWindow(mode)
+    window = MainWindow(mode, source=source)
     window.resize(1280, 720)
     window.show()
     try:

@@ -60,7 +60,12 @@ def test_each_setting_arrives_where_it_belongs():
 
 @pytest.mark.parametrize(
     ("model", "choice"),
-    [("auto", ("auto", None)), ("landscape", ("landscape", None)), ("square", ("square", None)), ("key", (None, "auto"))],
+    [
+        ("auto", ("auto", None)),
+        ("landscape", ("landscape", None)),
+        ("square", ("square", None)),
+        ("key", (None, "auto")),
+    ],
 )
 def test_model_chooses_the_segmenter(model, choice):
     found = segmenter_choice_of(replace(PersonOptions(), model=model))

@@ -171,9 +171,7 @@ def test_estimate_holds_again_only_for_its_own_plate(engine):
     kept = matcher.table(dark, person(), picture(0, 120), plate_key="a", is_static=True, time_s=0.04, again=True)
     assert np.array_equal(kept, first)
     other = matcher.table(dark, person(), picture(2, 240), plate_key="b", is_static=True, time_s=0.08, again=True)
-    fresh = Matcher(engine, settings).table(
-        dark, person(), picture(2, 240), plate_key="b", is_static=True, time_s=0.08
-    )
+    fresh = Matcher(engine, settings).table(dark, person(), picture(2, 240), plate_key="b", is_static=True, time_s=0.08)
     assert np.array_equal(other, fresh)
     assert engine.embedded == 3
 

@@ -17,7 +17,7 @@ from app.domain.cells import grid_for, resample, shrink
 from app.domain.compositing import Size, as_uint8, solid_plate
 from app.domain.errors import UserError
 from app.domain.exposure import Light, light_table, observe
-from app.domain.frame import Alpha, Frame, Pixels
+from app.domain.frame import Alpha, Alpha8, Frame, Pixels
 from app.domain.framing import Framing, find_person, follow, framed
 from app.domain.placement import Placement
 from app.domain.settings import PlacementOptions, Settings
@@ -139,9 +139,10 @@ class LiveAnalyser:
         analyser = self._ready_analyser(frame)
         analysed, held = self._analysed(analyser, frame, size)
         is_transparent = isinstance(self._plate, TransparentPlate)
-        if cv2.mean(analysed.alpha)[0] >= FULL_COVERAGE * 255:
+        if _is_the_room(analyser.coarse, analysed.alpha):
             # Remembered, it would let the room shine through the mattes that follow.
-            self.start_over()
+            self._last = None
+            analyser.start_over()
             return LiveAnalysed(captured, None, self._look, self._cover(analysed.plate), is_transparent=is_transparent)
         self._last = analysed
         look = replace(self._look_now(), placement=self._follow(analysed, size))
@@ -282,6 +283,12 @@ class LiveAnalyser:
         frame = analysed.frame
         self._framing = follow(self._framing, find_person(analysed.alpha), time_s=frame.time_s)
         return framed(self._look.placement, self._framing, frame_size=frame.size, out_size=size)
+
+
+def _is_the_room(coarse: Alpha | None, alpha: Alpha8) -> bool:
+    """Whether the room was taken for a person; in the finished matte smoothing would show that late."""
+    found = 0.0 if coarse is None else cv2.mean(coarse)[0]
+    return max(found, cv2.mean(alpha)[0] / 255) >= FULL_COVERAGE
 
 
 def carried_alpha(coarse: Alpha, before: Pixels, now: Pixels) -> Alpha:

@@ -30,11 +30,11 @@ START_LIMIT_S: Final = 60.0
 """Until the first picture: the networks may come from a slow disk."""
 
 CURVE_LIMIT_S: Final = 5.0
-"""From the first picture to the first matched one; without a person there is none, and measuring begins all the same."""
+"""From the first picture to the first matched one; with nobody in it there is none, and measuring begins anyway."""
 
 RELEASE_LIMIT_S: Final = 20.0
 
-WINDOW_PREVIEW_PX: Final[Size] = (952, 533)
+WINDOW_PREVIEW_PX: Final[Size] = (952, 519)
 """What the preview of a window of the default size, 1280 x 800, has room for."""
 
 _SAMPLE_S: Final = 1.0

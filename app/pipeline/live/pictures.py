@@ -8,7 +8,7 @@ from app.domain.compositing import Size
 from app.domain.frame import Alpha8, Frame, Pixels
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Captured:
     """A frame and the moment it arrived. captured_s: `time.monotonic()`, the clock of latency and recordings."""
 
@@ -35,7 +35,7 @@ class Granted:
         return ", ".join([f"{self.size[0]} \u00d7 {self.size[1]}", *rate, *([self.detail] if self.detail else [])])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Finished:
     """A picture for the outputs, all of the same moment.
 

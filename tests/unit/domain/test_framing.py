@@ -38,7 +38,7 @@ def test_arm_stretched_out_below_the_head_does_not_move_the_middle():
 
 @pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("by_hand", [1.0, 0.8])
-@pytest.mark.parametrize("out_size", [(640, 360), (640, 480), (480, 480)])
+@pytest.mark.parametrize("out_size", [(640, 360), (640, 480), (480, 480), (960, 360)])
 def test_person_stands_in_the_middle_of_the_output(out_size, mirror, by_hand):
     alpha = person_alpha(0.3, 0.4, bottom=0.9)
     placement = Placement(scale=by_hand, mirror=mirror)

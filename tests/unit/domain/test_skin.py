@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -50,7 +52,7 @@ def test_a_curve_that_leaves_skin_its_hue_is_left_alone():
 
 def test_more_protection_never_lets_more_through():
     shifts = [hue_shift(protect_skin(blue_lut(), SKIN, amount)) for amount in np.linspace(0, 1, 21)]
-    assert all(a >= b - 1e-12 for a, b in zip(shifts, shifts[1:], strict=False))
+    assert all(a >= b - 1e-12 for a, b in pairwise(shifts))
 
 
 def test_result_stays_between_black_and_white():

@@ -27,7 +27,7 @@ from app.cli import main as platematch
 from app.domain.errors import ExitCode, UserError
 from app.domain.settings import GROUPS
 from app.pipeline.live.capture_status import CaptureState, CaptureStatus
-from app.pipeline.live.live_bench import BEFORE_FINISHED, CpuMeter, percentiles, recording_facts, slope
+from app.pipeline.live.live_bench import BEFORE_FINISHED, CpuMeter, percentiles, recording_facts, rss_facts
 from app.pipeline.live.live_stats import LiveStats
 from app.pipeline.live.pictures import Finished
 from app.pipeline.live.runner import LivePicture
@@ -293,7 +293,6 @@ class _Steady:
         p50, p95, p99 = percentiles(self._latencies_ms, (50, 95, 99))
         own, others = self._cpu.percents()
         self._sample()
-        times_s, rss_mb = zip(*self._rss, strict=True)
         recording = self._desk.outputs.recording
         return {
             "seconds": round(seconds, 3),
@@ -311,9 +310,7 @@ class _Steady:
             "stages_ms": self._desk.runner.clock.medians_ms(),
             "cpu_percent": own,
             "others_cpu_percent": others,
-            "rss_start_mb": rss_mb[0],
-            "rss_end_mb": rss_mb[-1],
-            "rss_slope_mb_min": round(60 * slope(times_s, rss_mb), 2),
+            **rss_facts(self._rss),
             "recording": None if recording is None else recording_facts(recording),
         }
 

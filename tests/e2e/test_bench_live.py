@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from app.pipeline.live.live_bench import percentiles, process_age_s, slope, to_bgra
+from app.pipeline.live.live_bench import percentiles, process_age_s, rss_facts, slope, to_bgra
 from app.ui.window_bench import stalls
 from tests.support.media import write_clip
 
@@ -123,6 +123,14 @@ def test_a_steady_rise_is_found_and_a_flat_line_has_none():
     assert slope([0.0, 1.0, 2.0], [5.0, 7.0, 9.0]) == pytest.approx(2)
     assert slope([0.0, 1.0, 2.0], [5.0, 5.0, 5.0]) == pytest.approx(0)
     assert slope([0.0], [5.0]) == 0
+
+
+def test_memory_that_grows_at_first_and_then_holds_has_no_late_slope():
+    facts = rss_facts([(0.0, 100.0), (1.0, 110.0), (2.0, 120.0), (3.0, 120.0), (4.0, 120.0)])
+    assert facts["rss_start_mb"] == 100
+    assert facts["rss_end_mb"] == 120
+    assert facts["rss_slope_mb_min"] > 0
+    assert facts["rss_slope_late_mb_min"] == pytest.approx(0)
 
 
 def test_percentiles_of_nothing_are_none():

@@ -28,9 +28,10 @@ from app.pipeline.live.live_plates import COVER_RGB, NonePlate, SourcePlate, Tra
 from app.pipeline.live.pictures import Captured
 from app.pipeline.look_settings import look_of, segmenter_choice_of
 from app.pipeline.matching import Matcher, Table
+from app.pipeline.model_files import ModelName
 from app.pipeline.plates import BlurPlate, ColourPlate, OpenPlate
 from app.pipeline.segmentation import Segmenter
-from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
+from app.pipeline.segmenter_choice import SegmenterChoice, model_for, open_segmenter
 from app.pipeline.stages import Analysed, FrameAnalyser, Look
 from app.pipeline.stats import StageClock
 
@@ -77,7 +78,7 @@ class LiveAnalyser:
         # Not "none": until a plate is open, nothing may show the room.
         self._plate: OpenPlate = ColourPlate(COVER_RGB)
         self._plate_spec: str | None = None
-        self._segmenter: tuple[SegmenterChoice, Size, Segmenter] | None = None
+        self._segmenter: tuple[SegmenterChoice, ModelName, Segmenter] | None = None
         self._analyser: FrameAnalyser | None = None
         self._matcher: Matcher | None = None
         self._last: Analysed | None = None
@@ -207,11 +208,12 @@ class LiveAnalyser:
 
     def _segmenter_for(self, size: Size) -> Segmenter:
         choice = segmenter_choice_of(self._settings.person)
-        if self._segmenter is None or self._segmenter[:2] != (choice, size):
+        model = model_for(choice.model, size)
+        if self._segmenter is None or self._segmenter[:2] != (choice, model):
             segmenter = open_segmenter(choice, size, on_notice=log.warning)
             if self._segmenter is not None:
                 self._segmenter[2].close()
-            self._segmenter = choice, size, segmenter
+            self._segmenter = choice, model, segmenter
             self._last = None
         return self._segmenter[2]
 

@@ -61,7 +61,7 @@ class LiveReport:
     covered: pictures that showed the plate alone. latency: capture -> converted. held_share: of the finished,
     those for which nothing was inferred. stages_ms: medians a call, warm-up calls left out. cpu_percent: of one
     core; others_cpu_percent: what the rest of the machine used meanwhile. rss_slope_mb_min: least squares over a
-    sample a second. first_..._s: since the process began; None where there was none. release_s: from nobody
+    sample a second; late: over the second half, since memory grows into its size at first. first_..._s: since the process began; None where there was none. release_s: from nobody
     looking to a closed source.
     """
 
@@ -86,6 +86,7 @@ class LiveReport:
     rss_start_mb: float
     rss_end_mb: float
     rss_slope_mb_min: float
+    rss_slope_late_mb_min: float
     first_picture_s: float
     first_match_s: float | None
     release_s: float | None
@@ -123,6 +124,21 @@ def to_bgra(pixels: Pixels, room: Size) -> Pixels:
 def slope(times_s: Sequence[float], values: Sequence[float]) -> float:
     """Rise of the values a second, least squares; 0 of fewer than two."""
     return float(np.polyfit(times_s, values, 1)[0]) if len(times_s) > 1 else 0.0
+
+
+def rss_facts(samples: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """Start, end and slopes of the resident size, of samples (s, MB), as `LiveReport` names them."""
+    late = samples[len(samples) // 2 :]
+    return {
+        "rss_start_mb": samples[0][1],
+        "rss_end_mb": samples[-1][1],
+        "rss_slope_mb_min": _mb_a_minute(samples),
+        "rss_slope_late_mb_min": _mb_a_minute(late),
+    }
+
+
+def _mb_a_minute(samples: Sequence[tuple[float, float]]) -> float:
+    return round(60 * slope([at_s for at_s, _ in samples], [mb for _, mb in samples]), 2)
 
 
 def percentiles(values: Sequence[float], wanted: Sequence[float]) -> list[float | None]:
@@ -261,7 +277,6 @@ class _Session:
         if recording is not None and recording.dropped:
             drops["the recorder was busy"] = recording.dropped
         p50, p95, p99 = percentiles(counts.latencies_ms, (50, 95, 99))
-        rss_times_s, rss_mb = zip(*counts.rss, strict=True)
         return LiveReport(
             source=self._wish.settings.camera.source,
             granted=self._granted,
@@ -281,9 +296,7 @@ class _Session:
             stages_ms=self._runner.clock.medians_ms(),
             cpu_percent=counts.cpu[0],
             others_cpu_percent=counts.cpu[1],
-            rss_start_mb=rss_mb[0],
-            rss_end_mb=rss_mb[-1],
-            rss_slope_mb_min=round(60 * slope(rss_times_s, rss_mb), 2),
+            **rss_facts(counts.rss),
             first_picture_s=round(self._first_picture_s or 0.0, 3),
             first_match_s=None if self._first_match_s is None else round(self._first_match_s, 3),
             release_s=release_s,

@@ -10,6 +10,7 @@ import psutil
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from app.pipeline.live.capture import CaptureState, CaptureStatus
+from app.pipeline.live.live_stats import LiveFigures
 from app.pipeline.live.runner import LiveRunner
 from app.pipeline.live.virtual_camera import CameraState
 from app.pipeline.recording.settings import RecordState
@@ -142,7 +143,9 @@ class LiveDesk(QObject):
 
     def facts(self) -> LiveFacts:
         """What the status line says."""
-        figures, settings = self.runner.figures(), self._model.settings
+        # Covers alone have no rate worth telling.
+        is_live = self.status.state is CaptureState.LIVE
+        figures, settings = self.runner.figures() if is_live else LiveFigures(), self._model.settings
         recording, camera = self.outputs.recording, self.outputs.camera
         drops = dict(figures.drops)
         if recording is not None and recording.dropped:
@@ -177,7 +180,8 @@ class LiveDesk(QObject):
             return
         self._has_shown = self._has_shown or not shown.is_cover
         self._preview.show_pictures(shown.images)
-        self._waiting_s.append(shown.captured_s)
+        if not shown.is_cover:
+            self._waiting_s.append(shown.captured_s)
         self._preview.set_note(self._note(is_cover=shown.is_cover, has_person=shown.has_person))
 
     def _note(self, *, is_cover: bool, has_person: bool) -> str:

@@ -32,7 +32,7 @@ class RegionPicker(QWidget):
         self.setGeometry(screen.geometry())
         self._number = number
         # A picture of the screen, since not every desktop lets windows be see-through.
-        self._picture = screen.grabWindow(0)
+        self._picture = screen.grabWindow()
         self._from: QPoint | None = None
         self._box = QRect()
 

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,11 +20,12 @@ from app.cli.console import Console
 from app.cli.ctl import request_of
 from app.domain.errors import ExitCode, UserError
 from app.domain.settings import Settings
+from app.pipeline.virtual_screen import virtual_screen
 
 _START_AND_END_S: Final = 120.0
 """What a window may take beyond the time it is measured for."""
 
-_SCREEN: Final = "1920x1080x24"
+_SCREEN: Final = (1920, 1080)
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
@@ -181,25 +181,8 @@ def _display() -> Iterator[str]:
     if os.environ.get("DISPLAY"):
         yield os.environ["DISPLAY"]
         return
-    if shutil.which("Xvfb") is None:
-        raise UserError(
-            "There is no display to open a window on.",
-            "Install Xvfb, which makes one, or use --platform offscreen.",
-            code=ExitCode.FAILED,
-        )
-    read_end, write_end = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", _SCREEN, "-nolisten", "tcp"]
-    server = subprocess.Popen(command, pass_fds=(write_end,), stderr=subprocess.DEVNULL)  # noqa: S603  (fixed words)
-    os.close(write_end)
-    try:
-        with os.fdopen(read_end) as answer:
-            number = answer.readline().strip()
-        if not number:
-            raise UserError("Xvfb did not start.", "Use --platform offscreen.", code=ExitCode.FAILED)
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait()
+    with virtual_screen(_SCREEN) as name:
+        yield name
 
 
 def _show(console: Console, report: Mapping[str, Any], title: str) -> None:

@@ -136,13 +136,20 @@ class FrameAnalyser:
             self._matcher.reset()
 
     def analyse(
-        self, frame: Frame, size: Size, *, coarse: Alpha | None = None, held: Analysed | None = None
+        self,
+        frame: Frame,
+        size: Size,
+        *,
+        coarse: Alpha | None = None,
+        held: Analysed | None = None,
+        estimate: bool = True,
     ) -> Analysed:
         """Analyse one frame for an output of `size` (width, height).
 
         coarse: the last frame's coarse alpha carried here, instead of a look of the segmenter's. held: the picture
-        stands still: that frame's alpha and curve hold for this one too. Both spare the match's estimate. UserError
-        (MODEL) when the segmenter's answer is no number: it must not get into what is remembered.
+        stands still: that frame's alpha and curve hold for this one too. Both spare the match's estimate, as does
+        estimate=False: the last one holds, if it was for this plate, and goes on being smoothed.
+        UserError (MODEL) when the segmenter's answer is no number: it must not get into what is remembered.
         """
         alpha = self._alpha(frame, coarse) if held is None else held.alpha
         with self.clock.time("plate"):
@@ -151,7 +158,7 @@ class FrameAnalyser:
         with self.clock.time("clean edge"):
             foreground = decontaminate(frame.pixels, alpha) if self._look.decontaminate else frame.pixels
         with self.clock.time("match"):
-            known = held is not None or coarse is not None
+            known = held is not None or coarse is not None or not estimate
             table = self._table(frame, foreground, alpha, plate, known=known)
         return Analysed(frame, alpha, foreground, plate, key, table)
 

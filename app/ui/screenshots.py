@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +15,7 @@ from app.domain.compositing import Size
 from app.domain.errors import ExitCode, UserError
 from app.domain.settings import GROUPS, CameraOptions, Settings
 from app.pipeline.settings_store import config_folder, save_settings, settings_path
+from app.pipeline.virtual_screen import has_virtual_screens, virtual_screen
 
 if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
@@ -209,32 +208,10 @@ def _display(size_px: Size) -> Iterator[None]:
     is_there = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
     if is_there or not sys.platform.startswith("linux"):
         yield
-    elif shutil.which("Xvfb") is None:
+    elif not has_virtual_screens():
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
         yield
     else:
-        with _x_server(size_px) as name:
+        with virtual_screen((2 * size_px[0], 2 * size_px[1])) as name:
             os.environ["DISPLAY"] = name
             yield
-
-
-@contextmanager
-def _x_server(size_px: Size) -> Iterator[str]:
-    """A private X server; gives its name, such as `:1`. UserError (FAILED) when it does not start."""
-    reading, writing = os.pipe()
-    screen = f"{2 * size_px[0]}x{2 * size_px[1]}x24"
-    server = subprocess.Popen(  # noqa: S603  (nothing of it comes from outside)
-        [shutil.which("Xvfb") or "Xvfb", "-displayfd", str(writing), "-screen", "0", screen, "-nolisten", "tcp"],
-        pass_fds=(writing,),
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    try:
-        with os.fdopen(reading) as answer:
-            number = answer.readline().strip()
-        if not number:
-            raise UserError("Xvfb did not start.", "Set QT_QPA_PLATFORM=offscreen.", code=ExitCode.FAILED)
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait()

@@ -43,6 +43,7 @@ def reset_live(window, settings):
     window.header.choose_view(View.MATCHED)
     window.workspace.inspector.show_page("camera")
     window.workspace.preview.set_divider(0.5)
+    window.workspace.preview.peek(before=False)
     desk.cover(on=False)
     desk.freeze(frozen=False)
     if desk.is_recording:

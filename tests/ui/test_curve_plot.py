@@ -86,14 +86,14 @@ def test_pointing_reads_out_and_leaving_takes_it_away(plot):
 
 
 def test_it_is_said_in_words_too(plot):
-    assert plot.accessibleDescription() == "No match yet"
+    assert plot.accessibleDescription() == "Nothing is matched"
     plot.show_match(WARM, None, None)
     assert plot.accessibleDescription() == "Reds +24, greens 0, blues -27 at mid-grey"
     shifted = np.stack([LEVELS] * 3, 1)
     shifted[128] += (12, 0, -9)
     assert curve_words(shifted.astype(np.uint8)) == "Reds +12, greens 0, blues -9 at mid-grey"
     plot.show_match(None, None, None)
-    assert plot.accessibleDescription() == "No match yet"
+    assert plot.accessibleDescription() == "Nothing is matched"
 
 
 def test_another_theme_is_followed(plot, qapp):

@@ -46,6 +46,10 @@ MAX_HELD_FRAMES: Final = 10
 FULL_COVERAGE: Final = 0.97
 """A matte that covers more of the frame than this has found the room, not a person."""
 
+ESTIMATE_EVERY_S: Final = 0.09
+"""The colours of a scene change slowly, and are smoothed over half a second at rest: every third frame at 30 fps is
+enough. A cut, another plate and what `_last` is forgotten for are estimated at once."""
+
 NEW_STREAM_GAP_S: Final = 1.0
 
 
@@ -87,7 +91,7 @@ class LiveAnalyser:
         self._is_frozen = False
         self._light: Light | None = None
         self._framing: Framing | None = None
-        self._time_s = 0.0
+        self._time_s = self._estimated_s = 0.0
 
     def apply(self, settings: Settings) -> None:
         """Use these settings from the next frame on.
@@ -237,7 +241,14 @@ class LiveAnalyser:
                 carried = carried_alpha(analyser.coarse, last.frame.pixels, frame.pixels)
                 return analyser.analyse(frame, size, coarse=carried), True
         self._glance, self._since_look = now, 0
-        return analyser.analyse(frame, size), False
+        return analyser.analyse(frame, size, estimate=self._estimate_is_due(frame)), False
+
+    def _estimate_is_due(self, frame: Frame) -> bool:
+        """Whether the curve is to be estimated anew; between estimates the smoothing goes on with the last."""
+        if self._last is not None and 0 <= frame.time_s - self._estimated_s < ESTIMATE_EVERY_S:
+            return False
+        self._estimated_s = frame.time_s
+        return True
 
     def _may_carry(self, analyser: FrameAnalyser) -> bool:
         """Whether this frame may do with the last matte, moved along; a colour key is found anew as quickly."""

@@ -61,8 +61,8 @@ class LiveReport:
     covered: pictures that showed the plate alone. latency: capture -> converted. held_share: of the finished,
     those for which nothing was inferred. stages_ms: medians a call, warm-up calls left out. cpu_percent: of one
     core; others_cpu_percent: what the rest of the machine used meanwhile. rss_slope_mb_min: least squares over a
-    sample a second; late: over the second half, since memory grows into its size at first. first_..._s: since the process began; None where there was none. release_s: from nobody
-    looking to a closed source.
+    sample a second; late: over the second half, since memory grows into its size at first. first_..._s: since the
+    process began; None where there was none. release_s: from nobody looking to a closed source.
     """
 
     source: str

@@ -31,7 +31,7 @@ from app.pipeline.live.rate import RateCap
 from app.pipeline.live.slate import slate
 from app.pipeline.live.sources import CaptureWish
 from app.pipeline.stats import StageClock
-from app.pipeline.torch_preload import preload_torch
+from app.pipeline.torch_preload import import_torch_quietly
 
 if TYPE_CHECKING:
     from app.pipeline.live.analysis import LiveAnalysed, LiveAnalyser
@@ -236,7 +236,7 @@ class LiveRunner:
             )
 
     def _analyse_captured(self) -> None:
-        preload_torch()
+        import_torch_quietly()
         from app.pipeline.live.analysis import LiveAnalyser
         from app.pipeline.threads import share_cores
 

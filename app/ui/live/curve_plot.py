@@ -105,7 +105,7 @@ class CurvePlot(QWidget):
         if self._table is None:
             painter.setPen(color(QPalette.ColorRole.PlaceholderText))
             free = self._area().adjusted(0.5 * self._area().width(), 0.5 * self._area().height(), 0, 0)
-            words = tr("No match yet")
+            words = tr("Nothing is matched")
             ground = painter.boundingRect(free, Qt.AlignmentFlag.AlignCenter, words).adjusted(-6, -3, 6, 3)
             painter.fillRect(ground, color(QPalette.ColorRole.Base))
             painter.drawText(free, Qt.AlignmentFlag.AlignCenter, words)
@@ -120,7 +120,7 @@ class CurvePlot(QWidget):
             self.update()
 
     def _describe(self) -> None:
-        words = tr("No match yet") if self._table is None else curve_words(self._table)
+        words = tr("Nothing is matched") if self._table is None else curve_words(self._table)
         if words != self.accessibleDescription():
             self.setAccessibleDescription(words)
 

@@ -52,6 +52,7 @@ class LiveDesk(QObject):
         self.outputs.changed.connect(self.outputs_changed)
         self._is_active = False
         self._is_frozen = self._has_shown = False
+        self._dropped_before = 0
         self._waiting_s: list[float] = []
         self._facts_timer = QTimer(self)
         self._facts_timer.timeout.connect(self._report)
@@ -150,8 +151,9 @@ class LiveDesk(QObject):
         drops = dict(figures.drops)
         if recording is not None and recording.dropped:
             drops["the recorder was busy"] = recording.dropped
-        if self._display.dropped:
-            drops["the window was busy"] = self._display.dropped
+        unseen = self._display.dropped - self._dropped_before
+        if self._has_shown and unseen > 0:
+            drops["the window was busy"] = unseen
         granted = self.status.granted
         rate_hz = float(settings.camera.rate_hz)
         return LiveFacts(
@@ -178,7 +180,8 @@ class LiveDesk(QObject):
         shown = self._display.take()
         if shown is None or not self._is_active:
             return
-        self._has_shown = self._has_shown or not shown.is_cover
+        if not self._has_shown and not shown.is_cover:
+            self._has_shown, self._dropped_before = True, self._display.dropped
         self._preview.show_pictures(shown.images)
         if not shown.is_cover:
             self._waiting_s.append(shown.captured_s)

@@ -44,12 +44,12 @@ class PendingFile:
     def commit(self) -> None:
         """Put the finished part file under the final name, on the disk before it is visible."""
         try:
-            _sync(self.part)
+            sync_to_disk(self.part)
             if self._overwrite:
                 os.replace(self.part, self.final)
             else:
                 self._link_into_place()
-            _sync(self.final.parent)
+            sync_to_disk(self.final.parent)
         except OSError as error:
             failure = self.error(error)
             self.discard()
@@ -119,7 +119,7 @@ def _same_file(one: Path, other: Path) -> bool:
         return False
 
 
-def _sync(path: Path) -> None:
+def sync_to_disk(path: Path) -> None:
     """Force a file, or a folder's list of names, onto the disk; Windows can't open folders."""
     if os.name == "nt" and path.is_dir():
         return

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QKeySequence, QPainter, QPaintEvent, QShortcut
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from app.ui.buttons import menu_button
 from app.ui.choices import ClipInfo, Mode, View
 from app.ui.resources import BESIDE_WORDS_PX, icon
 from app.ui.text import tr
@@ -141,23 +142,6 @@ def facts_of(clip: ClipInfo) -> str:
     if clip.duration_s is not None:
         facts.append(f"{clip.duration_s:.1f} s")
     return "  ·  ".join(facts)
-
-
-def menu_button(name: str, words: str, hint: str) -> QToolButton:
-    """A flat button with an icon that opens a menu."""
-    button = QToolButton()
-    button.setObjectName("control")
-    button.setIcon(icon(name))
-    if words:
-        button.setText(words)
-        button.setIconSize(BESIDE_WORDS_PX)
-        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    button.setToolTip(hint)
-    button.setAccessibleName(words or hint)
-    button.setAccessibleDescription(hint)
-    return button
 
 
 def _segment(words: str, hint: str, number: int, count: int) -> QPushButton:

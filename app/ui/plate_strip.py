@@ -17,13 +17,13 @@ from PyQt6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.domain.compositing import Size
-from app.ui.resources import BESIDE_WORDS_PX, icon
+from app.ui.buttons import menu_button
+from app.ui.resources import icon
 from app.ui.text import tr
 from app.ui.theme import color
 
@@ -70,15 +70,8 @@ class PlateStrip(QWidget):
 
     def _buttons(self) -> QVBoxLayout:
         column = QVBoxLayout()
-        add = QToolButton()
-        add.setObjectName("control")
-        add.setText(tr("Add"))
-        add.setIcon(icon("plus"))
-        add.setIconSize(BESIDE_WORDS_PX)
-        add.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        add.setToolTip(tr("Use something of yours as the background; dropping files here works too"))
-        add.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        add.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        hint = tr("Use something of yours as the background; dropping files here works too")
+        add = menu_button("plus", tr("Add"), hint)
         add.setMenu(self._menu)
         column.addSpacing(8)
         column.addWidget(add)

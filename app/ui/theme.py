@@ -128,6 +128,7 @@ def apply_theme(app: QApplication, theme: str) -> None:
     palette = qdarktheme.load_palette(theme, {"primary": accent.name()})
     palette.setColor(QPalette.ColorRole.Highlight, accent)
     palette.setColor(QPalette.ColorRole.Base, QColor(_CANVAS[theme]))
+    palette.setColor(QPalette.ColorRole.BrightText, QColor(_ALERT[theme]))
     palette.setColor(QPalette.ColorRole.Mid, QColor(_LINE[theme]))
     palette.setColor(QPalette.ColorRole.PlaceholderText, QColor(_MUTED[theme]))
     app.setPalette(palette)

@@ -1,8 +1,6 @@
 """Clips and pictures with a person in them, and the command line run in this process."""
 
 import json
-import os
-import subprocess
 from fractions import Fraction
 
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 
 from app.cli import main
 from app.pipeline.demo_source import demo_frames
+from app.pipeline.virtual_screen import virtual_screen
 from tests.support.media import write_clip
 
 SIZE = (320, 180)
@@ -71,18 +70,5 @@ def run_json(run):
 @pytest.fixture
 def display():
     """A private X server, at twice the size of a 1280 x 720 screen."""
-    read_end, write_end = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "2560x1440x24", "-nolisten", "tcp"],
-        pass_fds=(write_end,),
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write_end)
-    try:
-        with os.fdopen(read_end) as answer:
-            number = answer.readline().strip()
-        assert number, "Xvfb did not start"
-        yield f":{number}"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
+    with virtual_screen((2560, 1440)) as name:
+        yield name

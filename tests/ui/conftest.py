@@ -3,6 +3,7 @@ from PyQt6.QtWidgets import QApplication
 
 from tests.support.media import write_clip
 from tests.ui.helpers import drop_deleted, portrait, reset, settle, shown_window
+from tests.ui.live_helpers import plain_settings, reset_live, shown_live
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +53,24 @@ def opened(shared_window):
     reset(shared_window)
     yield shared_window
     reset(shared_window)
+
+
+@pytest.fixture(scope="module")
+def plain(portrait_clip, tmp_path_factory):
+    """Live settings with nothing done to the picture, showing the portrait on one green."""
+    return plain_settings(portrait_clip, tmp_path_factory.mktemp("films"))
+
+
+@pytest.fixture(scope="module")
+def live_window(qapp, portrait_clip, plain):
+    """One live window for a whole module."""
+    with shown_live(qapp, portrait_clip, plain.output.folder) as window:
+        yield window
+
+
+@pytest.fixture
+def live(live_window, plain):
+    """That window, everything as it is at the start."""
+    reset_live(live_window, plain)
+    yield live_window
+    reset_live(live_window, plain)

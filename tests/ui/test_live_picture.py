@@ -14,11 +14,8 @@ from tests.ui.live_helpers import (
     near,
     person_centre,
     person_share,
-    plain_settings,
-    reset_live,
     room_share,
     set_value,
-    shown_live,
     until_shown,
     wheel,
 )
@@ -27,24 +24,6 @@ from tests.ui.live_helpers import (
 @pytest.fixture(autouse=True)
 def no_leaked_threads():
     """Another source is another thread of the one window here; `shown_window` looks when that is closed."""
-
-
-@pytest.fixture(scope="module")
-def plain(portrait_clip, tmp_path_factory):
-    return plain_settings(portrait_clip, tmp_path_factory.mktemp("films"))
-
-
-@pytest.fixture(scope="module")
-def live_window(qapp, portrait_clip, plain):
-    with shown_live(qapp, portrait_clip, plain.output.folder) as window:
-        yield window
-
-
-@pytest.fixture
-def live(live_window, plain):
-    reset_live(live_window, plain)
-    yield live_window
-    reset_live(live_window, plain)
 
 
 def view(window, wanted):

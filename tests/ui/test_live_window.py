@@ -37,8 +37,6 @@ from tests.ui.live_helpers import (
     has,
     is_matched,
     near,
-    plain_settings,
-    reset_live,
     room_share,
     set_value,
     shown_live,
@@ -51,24 +49,6 @@ RED = (220, 30, 20)
 @pytest.fixture(autouse=True)
 def no_leaked_threads():
     """Another source is another thread of the one window here; `shown_window` looks when that is closed."""
-
-
-@pytest.fixture(scope="module")
-def plain(portrait_clip, tmp_path_factory):
-    return plain_settings(portrait_clip, tmp_path_factory.mktemp("films"))
-
-
-@pytest.fixture(scope="module")
-def live_window(qapp, portrait_clip, plain):
-    with shown_live(qapp, portrait_clip, plain.output.folder) as window:
-        yield window
-
-
-@pytest.fixture
-def live(live_window, plain):
-    reset_live(live_window, plain)
-    yield live_window
-    reset_live(live_window, plain)
 
 
 def flat(width, height, _index, colour=RED):

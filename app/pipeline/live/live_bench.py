@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import psutil
 
+from app.domain.cells import shrunk_into
 from app.domain.compositing import Size, as_uint8
 from app.domain.errors import ExitCode, UserError
 from app.domain.frame import Pixels
@@ -113,12 +114,7 @@ def bench_live(wish: Wish) -> tuple[LiveReport, tuple[str, ...]]:
 
 def to_bgra(pixels: Pixels, room: Size) -> Pixels:
     """(H, W, 3) -> (h, w, 4) that fits into `room`, as the window's display thread makes it; never enlarged."""
-    height, width = pixels.shape[:2]
-    scale = min(room[0] / width, room[1] / height, 1.0)
-    if scale < 1.0:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        pixels = as_uint8(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
-    return as_uint8(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGRA))
+    return as_uint8(cv2.cvtColor(shrunk_into(pixels, room), cv2.COLOR_RGB2BGRA))
 
 
 def slope(times_s: Sequence[float], values: Sequence[float]) -> float:

@@ -53,7 +53,7 @@ class PatternSource:
     def __init__(self, wish: CaptureWish, *, clock: PaceClock | None = None) -> None:
         self._size = wish.size or DEFAULT_SIZE
         self._rate = Fraction(wish.rate_hz).limit_denominator(1001)
-        self.granted = Granted("Test pattern", self._size, float(self._rate), "made here")
+        self.granted = Granted("Test pattern", self._size, float(self._rate), "built in")
         self._ticker = Ticker(float(self._rate), clock or PaceClock())
 
     def read(self) -> Captured:

@@ -35,7 +35,7 @@ class SampleSource:
     """
 
     def __init__(self, *, clock: PaceClock | None = None, size: Size = SAMPLE_SIZE) -> None:
-        self.granted = Granted("Sample", size, float(SAMPLE_RATE), "made here")
+        self.granted = Granted("Sample", size, float(SAMPLE_RATE), "built in")
         self._making: Iterator[Frame] = iter(demo_frames(size=size, rate=SAMPLE_RATE, seconds=SAMPLE_S))
         self._count = round(SAMPLE_S * SAMPLE_RATE)
         self._kept: list[npt.NDArray[np.uint8]] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.errors import ExitCode, UserError
-from app.pipeline.video_output import part_path
+from app.pipeline.video_output import part_path, sync_to_disk
 
 COMPANIONS: Final = ("original", "matte")
 
@@ -68,10 +68,10 @@ def checked_folder(folder: Path) -> Path:
 
 def put_in_place(part: Path, wanted: Path) -> Path:
     """Rename a finished file to `wanted` or the next free number, on the disk before it is visible. OSError."""
-    _sync(part)
+    sync_to_disk(part)
     for name in numbered(wanted):
         if _renamed(part, name):
-            _sync(name.parent)
+            sync_to_disk(name.parent)
             return name
     raise AssertionError("numbers do not end")
 
@@ -89,14 +89,3 @@ def _renamed(part: Path, name: Path) -> bool:
     else:
         part.unlink()
     return True
-
-
-def _sync(path: Path) -> None:
-    """Windows can't open folders, and wants a file opened for writing."""
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QKeySequence, QShortcut
+from PyQt6.QtGui import QIcon, QPalette
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
+from app.ui.buttons import icon_button
 from app.ui.header import ElidedLabel
 from app.ui.resources import icon
 from app.ui.text import tr
@@ -38,6 +39,7 @@ class ControlBar(QWidget):
         self.state = ElidedLabel("muted")
         self.state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.pause.hide()
+        self.record.setIcon(_record_sign())
         for button in (self.camera, self.cover, self.pause):
             button.setCheckable(True)
         self._lay_out()
@@ -46,7 +48,7 @@ class ControlBar(QWidget):
     def show_recording(self, *, is_on: bool, is_paused: bool) -> None:
         """Say whether a recording runs."""
         self.record.setText(tr("Stop") if is_on else tr("Record"))
-        self.record.setIcon(icon("stop" if is_on else "record"))
+        self.record.setIcon(icon("stop") if is_on else _record_sign())
         self.record.setProperty("live", is_on)
         style = self.record.style()
         if style is not None:  # a style sheet looks at a property once, when it is applied
@@ -79,19 +81,12 @@ class ControlBar(QWidget):
         self.cover.clicked.connect(self.cover_wanted)
 
 
+def _record_sign() -> QIcon:
+    """The dot in the colour of alarm, as everywhere."""
+    return icon("record", ink=QPalette.ColorRole.BrightText)
+
+
 def _button(name: str, words: str, hint: str, keys: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName("control")
-    button.setText(words)
-    button.setIcon(icon(name))
-    button.setIconSize(QSize(*_ICON_PX))
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    button.setToolTip(f"{hint} ({keys})")
-    button.setAccessibleName(words)
-    button.setAccessibleDescription(hint)
+    button = icon_button(name, words, hint, keys=keys, size_px=QSize(*_ICON_PX))
     button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-    shortcut = QShortcut(QKeySequence(keys), button)
-    shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-    shortcut.activated.connect(button.click)
     return button

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PyQt6.QtCore import pyqtSignal
+from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from app.ui.buttons import icon_button
 from app.ui.live.curve_plot import CurvePlot
 from app.ui.live.display import MatchFacts
-from app.ui.resources import BESIDE_WORDS_PX, icon
 from app.ui.text import tr
 
 
@@ -20,10 +20,10 @@ class MatchPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.plot = CurvePlot()
-        self.freeze = _button("freeze", tr("Freeze"), tr("Keep the colours as they are, whatever moves"))
+        self.freeze = icon_button("freeze", tr("Freeze"), tr("Keep the colours as they are, whatever moves"))
         self.freeze.setCheckable(True)
         self.freeze.clicked.connect(self.freeze_wanted)
-        self.rematch = _button("rematch", tr("Match anew"), tr("Forget the past and match this very picture"))
+        self.rematch = icon_button("rematch", tr("Match anew"), tr("Forget the past and match this very picture"))
         self.rematch.clicked.connect(self.rematch_wanted)
         row = QHBoxLayout()
         row.setSpacing(6)
@@ -39,16 +39,3 @@ class MatchPanel(QWidget):
     def show_facts(self, facts: MatchFacts) -> None:
         """Draw what the match does now."""
         self.plot.show_match(facts.table, facts.foreground, facts.plate)
-
-
-def _button(name: str, words: str, hint: str) -> QToolButton:
-    button = QToolButton()
-    button.setObjectName("control")
-    button.setText(words)
-    button.setIcon(icon(name))
-    button.setIconSize(BESIDE_WORDS_PX)
-    button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    button.setToolTip(hint)
-    button.setAccessibleDescription(hint)
-    return button

@@ -8,6 +8,7 @@ from app.domain.cells import (
     grid_for,
     interpolate,
     shrink,
+    shrunk_into,
     whole_cells,
     window_where,
 )
@@ -72,3 +73,29 @@ def test_a_window_is_tight_widened_and_kept_inside():
     mask[1, 10:14] = True
     assert window_where(mask, 3) == (slice(0, 5), slice(7, 17))
     assert window_where(np.zeros((4, 4), bool), 3) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "room", "fitted"),
+    [
+        ((1280, 720), (923, 519), (923, 519)),
+        ((1280, 720), (500, 900), (500, 281)),
+        ((640, 480), (5000, 5000), (640, 480)),
+        ((1920, 1080), (100, 100), (100, 56)),
+        ((9, 4000), (50, 50), (1, 50)),
+    ],
+)
+def test_a_picture_is_made_to_fit_with_its_aspect_and_never_enlarged(size, room, fitted):
+    picture = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    small = shrunk_into(picture, room)
+    assert small.shape == (fitted[1], fitted[0], 3)
+    assert np.abs(small.mean(axis=(0, 1)) - picture.mean(axis=(0, 1))).max() < 4
+    assert (small is picture) == (fitted == size)
+
+
+def test_a_smaller_picture_is_close_to_the_true_area_average():
+    picture = cv2.GaussianBlur(np.random.default_rng(2).integers(0, 256, (720, 1280, 3), np.uint8), (0, 0), 2)
+    for room in ((923, 519), (400, 225), (200, 112)):
+        small = shrunk_into(picture, room)
+        exact = cv2.resize(picture, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+        assert np.abs(small.astype(int) - exact).mean() < 3

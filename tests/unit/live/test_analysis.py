@@ -260,9 +260,9 @@ def test_changed_smoothing_and_strength_keep_the_curve_going(matched, finder):
     def second(smoothing_s):
         one = Stream()
         one.apply(match_smoothing_s=2.0).see(0)
-        found = one.apply(match_smoothing_s=smoothing_s).see(1, pixels=dark).analysed.table.astype(int)
+        found = one.apply(match_smoothing_s=smoothing_s).see(3, pixels=dark).analysed.table.astype(int)
         one.analyser.rematch()
-        target = one.see(2, pixels=dark).analysed.table.astype(int)
+        target = one.see(6, pixels=dark).analysed.table.astype(int)
         one.analyser.close()
         return found, target
 
@@ -551,3 +551,22 @@ def test_picture_is_pasted_until_the_engine_is_there_and_keeps_it_while_another_
     until(lambda: asked == ["platematch-s", "s2crnet-s"], "the other engine")
     may_load.set()
     stream.analyser.close()
+
+
+def test_curve_is_estimated_ten_times_a_second_and_smoothed_in_between(matched, engine, monkeypatch):
+    estimates, estimate = [], engine.estimate
+    monkeypatch.setattr(engine, "estimate", lambda *a, **k: estimates.append(1) or estimate(*a, **k))
+    matched.apply(match_smoothing_s=1.0)
+    tables = [matched.see(index).analysed.table for index in range(31)]
+    assert 9 <= len(estimates) <= 12
+    assert all(table is not None for table in tables)
+
+
+def test_another_plate_is_matched_with_its_first_frame(matched, engine, monkeypatch):
+    matched.see(0)
+    matched.see(1)
+    estimates, estimate = [], engine.estimate
+    monkeypatch.setattr(engine, "estimate", lambda *a, **k: estimates.append(1) or estimate(*a, **k))
+    matched.apply(SETTINGS.with_value("", "plate", "#e0a010"))
+    matched.see(2)
+    assert estimates == [1]

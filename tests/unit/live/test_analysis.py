@@ -6,8 +6,8 @@ import pytest
 
 from app.domain.errors import UserError
 from app.domain.settings import CameraOptions, MatchOptions, OutputOptions, PersonOptions, PlacementOptions, Settings
+from app.pipeline.live import analysis, engine_loader
 from app.pipeline.live import analysis as analysis_module
-from app.pipeline.live import engine_loader
 from app.pipeline.live.analysis import FULL_COVERAGE, MAX_HELD_FRAMES, MAX_SIDE_PX, LiveAnalyser
 from app.pipeline.live.engine_loader import EngineLoader
 from app.pipeline.live.live_plates import COVER_RGB, KEY_GREEN
@@ -253,16 +253,17 @@ def test_freeze_before_the_engine_is_there_holds_the_first_curve(stream, engine,
     assert np.array_equal(stream.see(2, pixels=dark).analysed.table, first)
 
 
-def test_changed_smoothing_and_strength_keep_the_curve_going(matched, finder):
+def test_changed_smoothing_and_strength_keep_the_curve_going(matched, finder, monkeypatch):
+    monkeypatch.setattr(analysis, "ESTIMATE_EVERY_S", 0.0)
     finder.answer = lambda frame: alpha_of(0)
     dark = (captured_of(0).frame.pixels * 0.3).astype(np.uint8)
 
     def second(smoothing_s):
         one = Stream()
         one.apply(match_smoothing_s=2.0).see(0)
-        found = one.apply(match_smoothing_s=smoothing_s).see(3, pixels=dark).analysed.table.astype(int)
+        found = one.apply(match_smoothing_s=smoothing_s).see(1, pixels=dark).analysed.table.astype(int)
         one.analyser.rematch()
-        target = one.see(6, pixels=dark).analysed.table.astype(int)
+        target = one.see(2, pixels=dark).analysed.table.astype(int)
         one.analyser.close()
         return found, target
 

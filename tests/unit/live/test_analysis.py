@@ -254,7 +254,7 @@ def test_freeze_before_the_engine_is_there_holds_the_first_curve(stream, engine,
 
 
 def test_changed_smoothing_and_strength_keep_the_curve_going(matched, finder, monkeypatch):
-    monkeypatch.setattr(analysis, "ESTIMATE_EVERY_S", 0.0)
+    monkeypatch.setattr(analysis_module, "ESTIMATE_EVERY_S", 0.0)
     finder.answer = lambda frame: alpha_of(0)
     dark = (captured_of(0).frame.pixels * 0.3).astype(np.uint8)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.domain.errors import ExitCode, UserError
+from app.pipeline.flat_memory import share_memory_pools
 from app.pipeline.settings_store import interface_path, load_interface
 from app.ui.qt_environment import display_checked, import_cv2
 
@@ -22,9 +23,9 @@ def run_window(clip: str | None, *, source: str | None = None) -> int:
     """Open the window and stay until it is closed; returns the exit code.
 
     clip: a video to render. source: what to show live instead of the camera chosen last.
-
     UserError (FAILED) when no window can be opened here. Ctrl-C and SIGTERM close it: INTERRUPTED.
     """
+    share_memory_pools()
     app = prepared_application()
     from app.ui.choices import Mode
     from app.ui.faults import faults_shown

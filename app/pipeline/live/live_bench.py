@@ -21,6 +21,7 @@ from app.domain.compositing import Size, as_uint8
 from app.domain.errors import ExitCode, UserError
 from app.domain.frame import Pixels
 from app.domain.settings import Settings
+from app.pipeline.flat_memory import share_memory_pools
 from app.pipeline.live.capture import CaptureState, CaptureStatus
 from app.pipeline.live.pictures import Finished
 from app.pipeline.live.runner import LivePicture, LiveRunner
@@ -103,6 +104,7 @@ def bench_live(wish: Wish) -> tuple[LiveReport, tuple[str, ...]]:
 
     UserError when the source can't be opened, the pipeline can't work, or no picture comes.
     """
+    share_memory_pools()  # as the window does
     session = _Session(wish)
     with session.running():
         session.await_start()

@@ -6,8 +6,8 @@ import pytest
 
 from app.domain.errors import UserError
 from app.domain.settings import CameraOptions, MatchOptions, OutputOptions, PersonOptions, PlacementOptions, Settings
-from app.pipeline.live import analysis, engine_loader
 from app.pipeline.live import analysis as analysis_module
+from app.pipeline.live import engine_loader
 from app.pipeline.live.analysis import FULL_COVERAGE, MAX_HELD_FRAMES, MAX_SIDE_PX, LiveAnalyser
 from app.pipeline.live.engine_loader import EngineLoader
 from app.pipeline.live.live_plates import COVER_RGB, KEY_GREEN

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Final
 
 import cv2
@@ -132,6 +133,13 @@ class LiveAnalyser:
         """No frame comes for a while: let go of what only a picture needs."""
         if isinstance(self._plate, SourcePlate):
             self._plate.rest()
+
+    def cover(self, size: Size) -> Pixels:
+        """What covers (width, height) while no frame comes: the plate if it is a still one, else a plain colour."""
+        if not self._plate.is_static:
+            return solid_plate(size, COVER_RGB)
+        nothing = Frame(np.zeros((1, 1, 3), np.uint8), 0, Fraction(1), 0)
+        return self._plate.pixels(nothing, size)
 
     def analyse(self, captured: Captured) -> LiveAnalysed:
         """Analyse one frame. UserError when plate or segmenter can't be had; the caller covers then."""

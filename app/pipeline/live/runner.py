@@ -248,13 +248,20 @@ class LiveRunner:
             while not self._captured.is_closed:
                 captured = self._captured.take(REST_S)
                 if captured is None:
-                    analyser.rest()
+                    self._rest(analyser)
                 elif cap.allows(captured.captured_s, rate_hz=float(self._settings.camera.rate_hz)):
                     self._analyse(analyser, captured)
                 else:
                     self.stats.dropped("over the frame rate")
         finally:
             analyser.close()
+
+    def _rest(self, analyser: LiveAnalyser) -> None:
+        """No frame comes: let go of what only a picture needs, and cover with the plate that is set now."""
+        analyser.rest()
+        analyser.apply(self._settings)
+        height, width = self._cover.shape[:2]
+        self._cover = analyser.cover((width, height))
 
     def _analyse(self, analyser: LiveAnalyser, captured: Captured) -> None:
         """Analyse one frame; whatever goes wrong, the plate covers."""

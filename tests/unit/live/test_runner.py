@@ -338,6 +338,16 @@ def test_lost_camera_is_covered_with_the_reason_and_outputs_go_on(live):
     live.live()
 
 
+def test_without_any_frame_the_plate_covers_and_another_one_is_shown_when_chosen(live):
+    live.start()
+    until(lambda: live.covers() and is_plain(live.covers()[-1], PLATE), "the plate")
+    live.runner.update(SETTINGS.with_value("", "plate", "#e0a010"))
+    until(lambda: is_plain(live.covers()[-1], (224, 160, 16)), "the other plate")
+    live.runner.update(SETTINGS.with_value("", "plate", "blur"))
+    until(lambda: is_plain(live.covers()[-1], COVER_RGB), "a plain colour: there is no room to blur")
+    assert live.persons() == []
+
+
 def test_reason_of_a_loss_is_written_on_the_cover(live, monkeypatch):
     live.start().live()
     patient = live.runner._capture

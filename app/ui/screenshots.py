@@ -136,7 +136,7 @@ def _await(window: MainWindow, shot: Shot) -> None:
     _wait_for(lambda: _is_live(window, shot))
     desk = window.live.desk
     if desk is not None:
-        desk.runner.reset_figures()  # what was dropped while everything was being loaded says nothing
+        desk.reset_figures()
     shown = 0
 
     def count() -> None:

@@ -263,6 +263,9 @@ def test_client_says_when_another_program_answers(tmp_path):
             with connection:
                 connection.recv(4096)
                 connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n<html>")
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(4096):  # closing on unread words would reset the connection
+                    pass
 
         thread = threading.Thread(target=answer)
         thread.start()

@@ -142,6 +142,11 @@ class LiveDesk(QObject):
         self.runner.stop()
         self._display.stop()
 
+    def reset_figures(self) -> None:
+        """Count from here: what was dropped while everything was loading says nothing."""
+        self.runner.reset_figures()
+        self._dropped_before = self._display.dropped
+
     def facts(self) -> LiveFacts:
         """What the status line says."""
         # Covers alone have no rate worth telling.
@@ -181,7 +186,8 @@ class LiveDesk(QObject):
         if shown is None or not self._is_active:
             return
         if not self._has_shown and not shown.is_cover:
-            self._has_shown, self._dropped_before = True, self._display.dropped
+            self._has_shown = True
+            self.reset_figures()
         self._preview.show_pictures(shown.images)
         if not shown.is_cover:
             self._waiting_s.append(shown.captured_s)

@@ -10,7 +10,7 @@ from typing import Final, cast
 
 import av
 from av.container import InputContainer
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, SideDataContainer
 from av.video.stream import VideoStream
 
 from app.domain.errors import UserError
@@ -124,7 +124,10 @@ def _known(frame_code: int, stream_code: int) -> int:
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """Read how the stored picture becomes upright."""
-    matrix = next((m for m in cast("Iterable[SideData]", frame.side_data) if m.type.name == "DISPLAYMATRIX"), None)
+    # Not `frame.side_data`: that stays with the frame and holds it, and with it the decoder's pictures (tens of MB of a
+    # 720p video), until Python collects cycles, which in a process that has loaded torch is seldom.
+    data = cast("Iterable[SideData]", SideDataContainer(frame))  # type: ignore[call-arg]  # the stubs lack it
+    matrix = next((m for m in data if m.type.name == "DISPLAYMATRIX"), None)
     return Orientation() if matrix is None else orientation_from_matrix(bytes(matrix))
 
 

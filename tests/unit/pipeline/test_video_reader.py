@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -317,3 +318,22 @@ def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:
     grown = process.memory_info().rss - early
     assert count == 700
     assert grown < 30e6, "600 frames of 230 kB, kept, would be 138 MB"
+
+
+def test_a_closed_reader_leaves_nothing_for_the_garbage_collector(tmp_path):
+    """A cycle would keep the decoder's pictures, tens of MB, until one happens to be collected."""
+    path = write_clip(tmp_path / "clip.mp4", frames=5)
+    gc.collect()
+    gc.disable()
+    try:
+        with VideoReader(path) as reader:
+            list(reader)
+        del reader
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        left = {type(thing).__name__ for thing in gc.garbage}
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert "VideoFrame" not in left

@@ -26,6 +26,7 @@ _LEAST_SOURCE_PX: Final = 110
 _UNKNOWN: Final = "\u2013"
 
 _SOME_DROPS, _MANY_DROPS = 0.01, 0.05
+_ENOUGH_FRAMES = 100  # of fewer, one lost frame is a share that says nothing
 _SLOW, _VERY_SLOW = 0.95, 0.80
 _LITTLE_DISK_BYTES, _NO_DISK_BYTES = 5_000_000_000, 1_000_000_000
 
@@ -226,6 +227,7 @@ def _latency(facts: LiveFacts) -> Fact:
 def _drops(facts: LiveFacts) -> Fact:
     count, share = sum(facts.drops.values()), facts.dropped_share
     tone = Tone.ALARM if share > _MANY_DROPS else Tone.WARNING if share > _SOME_DROPS else Tone.CALM
+    tone = tone if facts.frames >= _ENOUGH_FRAMES else Tone.CALM
     causes = [f"{cause}: {lost}" for cause, lost in facts.drops.items() if lost]
     words = "\n".join([tr("Frames that were left out because a newer one came first, by cause."), *causes])
     percent = f" ({100 * share:.1f} %)" if count else ""

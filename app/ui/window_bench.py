@@ -29,8 +29,8 @@ from app.domain.settings import GROUPS
 from app.pipeline.live.capture_status import CaptureState, CaptureStatus
 from app.pipeline.live.live_bench import BEFORE_FINISHED, CpuMeter, percentiles, recording_facts, rss_facts
 from app.pipeline.live.live_stats import LiveStats
+from app.pipeline.live.outlet import LivePicture
 from app.pipeline.live.pictures import Finished
-from app.pipeline.live.runner import LivePicture
 from app.pipeline.plates import DEFAULT_PLATES
 from app.ui.choices import View
 from app.ui.live.live_desk import LiveDesk

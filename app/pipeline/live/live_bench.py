@@ -23,8 +23,9 @@ from app.domain.frame import Pixels
 from app.domain.settings import Settings
 from app.pipeline.flat_memory import share_memory_pools
 from app.pipeline.live.capture import CaptureState, CaptureStatus
+from app.pipeline.live.outlet import LivePicture
 from app.pipeline.live.pictures import Finished
-from app.pipeline.live.runner import LivePicture, LiveRunner
+from app.pipeline.live.runner import LiveRunner
 from app.pipeline.recording.recorder import Recorder
 from app.pipeline.recording.settings import RecordSettings, RecordStatus
 

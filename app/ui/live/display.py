@@ -17,7 +17,7 @@ from app.domain.histograms import Histogram, histogram
 from app.domain.placement import apply_placement
 from app.pipeline.handover import LatestSlot
 from app.pipeline.live.live_plates import checkerboard
-from app.pipeline.live.runner import LivePicture
+from app.pipeline.live.outlet import LivePicture
 from app.ui.choices import View
 from app.ui.images import images_of, to_image
 

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from app.domain.setting_kinds import Text, choice, kinds_of, number, text
 
-RECENT: Final = 12
-"""Sources and plates remembered as used of late."""
+RECENT: Final = 8
+"""Files and streams remembered as watched of late."""
 
 OWN_PLATES: Final = 500
-_LISTS: Final = {"recent_sources": RECENT, "recent_plates": RECENT, "own_plates": OWN_PLATES}
+_LISTS: Final = {"recent_sources": RECENT, "own_plates": OWN_PLATES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,6 @@ class Interface:
     divider: float = number(0.5, "Divider", "Where the split view is parted", low=0, high=1, step=0.01, unit="%")
     mode: str = text("", "Mode", "Which page was open")
     recent_sources: tuple[str, ...] = ()
-    recent_plates: tuple[str, ...] = ()
     own_plates: tuple[str, ...] = ()
 
 

@@ -10,6 +10,7 @@ from PyQt6.QtCore import QByteArray, QEvent, QSize, Qt
 from PyQt6.QtGui import QCloseEvent, QHideEvent, QKeyEvent, QKeySequence, QShortcut, QShowEvent
 from PyQt6.QtWidgets import QApplication, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
+from app.domain.interface_state import with_recent
 from app.ui import dialogs
 from app.ui.choices import ClipInfo, Failure, Mode, Sample, Source, View
 from app.ui.drops import Dropped, DropWindow
@@ -202,6 +203,7 @@ class MainWindow(DropWindow):
         self.model.changed.connect(self.memory.remember)
         self.workspace.own_plates_changed.connect(lambda: self.memory.note(own_plates=tuple(self.workspace.own_plates)))
         self.live.outputs_changed.connect(self._show_outputs)
+        self.live.sources.chosen.connect(self._remember_source)
         self._connect_tray()
         for keys, work in (("Ctrl+Z", self.model.undo), ("Ctrl+Shift+Z", self.model.redo), ("Ctrl+Y", self.model.redo)):
             QShortcut(QKeySequence(keys), self).activated.connect(work)
@@ -215,8 +217,15 @@ class MainWindow(DropWindow):
 
     def _more_menu(self) -> QMenu:
         menu = QMenu(self)
-        menu.addAction(icon("undo"), tr("Undo a setting") + "\tCtrl+Z", self.model.undo)
-        menu.addAction(icon("redo"), tr("Redo") + "\tCtrl+Shift+Z", self.model.redo)
+        undo = menu.addAction(icon("undo"), tr("Undo a setting") + "\tCtrl+Z", self.model.undo)
+        redo = menu.addAction(icon("redo"), tr("Redo") + "\tCtrl+Shift+Z", self.model.redo)
+
+        def enable() -> None:
+            for action, is_there in ((undo, self.model.can_undo), (redo, self.model.can_redo)):
+                if action is not None:
+                    action.setEnabled(is_there)
+
+        menu.aboutToShow.connect(enable)
         menu.addSeparator()
         for theme, words in _THEMES.items():
             menu.addAction(icon("sun" if theme == "light" else "moon"), tr(words), partial(self._use_theme, theme))
@@ -226,6 +235,7 @@ class MainWindow(DropWindow):
         """Go on where one stopped."""
         known = self.memory.interface
         self.workspace.restore_plates(known.own_plates)
+        self.live.sources.recent = known.recent_sources
         self.workspace.preview.set_divider(known.divider)
         view = next((view for view in View if view.value == known.view), View.MATCHED)
         self.header.choose_view(view)
@@ -252,6 +262,12 @@ class MainWindow(DropWindow):
     def _show_view(self, view: View) -> None:
         self.workspace.preview.set_view(view)
         self.memory.note(view=view.value)
+
+    def _remember_source(self, spec: str) -> None:
+        """Offer files and streams again; cameras and screens are listed anyway."""
+        if "://" in spec or Path(spec).is_file():
+            self.memory.note(recent_sources=with_recent(self.memory.interface.recent_sources, spec))
+            self.live.sources.recent = self.memory.interface.recent_sources
 
     def _show_outputs(self) -> None:
         desk = self.live.desk

@@ -206,9 +206,9 @@ def test_window_state_comes_back_exactly(tmp_path):
 
 def test_bad_parts_of_a_window_state_cost_themselves_only():
     data = interface_to_json(Interface(theme="light", own_plates=("a",)))
-    data |= {"divider": "wide", "recent_sources": ["x", 3, "x", "", "y"], "recent_plates": "abc", "geometry": "g"}
+    data |= {"divider": "wide", "recent_sources": ["x", 3, "x", "", "y"], "own_plates": "abc", "geometry": "g"}
     state, notes = interface_from_json(data)
-    assert state == replace(Interface(), theme="light", own_plates=("a",), geometry="g", recent_sources=("x", "y"))
+    assert state == replace(Interface(), theme="light", geometry="g", recent_sources=("x", "y"))
     assert len(notes) == 3
     assert interface_from_json([])[0] == Interface()
 

@@ -86,6 +86,7 @@ class LiveMode(QObject):
         desk.outputs.failed.connect(self._messages.show_failure)
         desk.outputs.recorded.connect(self._show_recorded)
         desk.outputs.saved.connect(self._show_saved)
+        desk.outputs.noted.connect(self._messages.show_note)
         desk.outputs.unfinished.connect(self._offer_recovery)
         desk.outputs.microphones.connect(self._offer_microphones)
         controls.record_wanted.connect(desk.toggle_recording)

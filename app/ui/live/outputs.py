@@ -33,12 +33,13 @@ class Outputs(Worker):
     """What the runner's pictures go to besides the screen. Methods return at once; signals arrive on Qt's thread.
 
     changed: recording or virtual camera are in another state. recorded(RecordStatus): a recording ended. saved(Path):
-    a snapshot or a recovered recording is there. failed(Failure): something asked for did not work.
-
-    unfinished: recordings that a crash cut off (list of Path). microphones: their names.
+    a snapshot or a recovered recording is there. failed(Failure): something asked for did not work. noted(str):
+    something worth knowing of the recording under way. unfinished: recordings that a crash cut off (list of Path).
+    microphones: their names.
     """
 
     changed = pyqtSignal()
+    noted = pyqtSignal(str)
     unfinished = pyqtSignal(object)
     microphones = pyqtSignal(object)
     recorded = pyqtSignal(object)
@@ -49,6 +50,7 @@ class Outputs(Worker):
         self._runner = runner
         self._recorder: Recorder | None = None
         self._camera: VirtualCamera | None = None
+        self._noted = 0
         super().__init__("outputs")
 
     @property
@@ -119,6 +121,7 @@ class Outputs(Worker):
     def _start_recording(self, settings: Settings) -> None:
         if self._recorder is not None:
             return
+        self._noted = 0
         recorder = Recorder(record_settings(settings), size=self._size(settings), on_event=self._recording_changed)
         recorder.start()
         self._recorder = recorder
@@ -129,6 +132,9 @@ class Outputs(Worker):
         """Called on the recorder's thread; one that fails is taken down here, on ours."""
         if status.state is RecordState.FAILED:
             self._errand(self._stop_recording)
+        for notice in status.notices[self._noted :]:
+            self.noted.emit(notice)
+        self._noted = len(status.notices)
         self.changed.emit()
 
     def _pause(self, *, paused: bool) -> None:

@@ -9,6 +9,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QMenu, QWidget
 
+from app.pipeline.live.sources import words_for
 from app.ui import dialogs
 from app.ui.live.camera_devices import CameraDevices
 from app.ui.live.region_picker import pick_region
@@ -21,7 +22,7 @@ _NAMES = {"": "First camera", "sample": "Sample", "pattern": "Test pattern"}
 class SourceMenu(QObject):
     """Fills a menu with cameras, screens and the rest. chosen(spec): as `open_source` takes it.
 
-    changed: other cameras are there now; `sources` lists them.
+    changed: other cameras are there now; `sources` lists them. recent: files and streams chosen before.
     """
 
     chosen = pyqtSignal(str)
@@ -29,6 +30,7 @@ class SourceMenu(QObject):
 
     def __init__(self, window: QWidget) -> None:
         super().__init__(window)
+        self.recent: tuple[str, ...] = ()
         self._window = window
         self.devices = CameraDevices()
         self.devices.changed.connect(self.changed)
@@ -86,6 +88,9 @@ class SourceMenu(QObject):
         self.menu.addSeparator()
         self.menu.addAction(icon("open"), tr("Video or picture…"), self.ask_file)
         self.menu.addAction(icon("live"), tr("Network stream…"), self.ask_stream)
+        for spec in self.recent:
+            words = words_for(spec) if "://" in spec else self.name_of(spec)
+            self.menu.addAction(icon("render"), words.replace("&", "&&"), partial(self.chosen.emit, spec))
         self.menu.addSeparator()
         self.menu.addAction(icon("person"), tr("Sample"), partial(self.chosen.emit, "sample"))
         self.menu.addAction(icon("render"), tr("Test pattern"), partial(self.chosen.emit, "pattern"))

@@ -224,6 +224,12 @@ class Settings:
         return replace(self, **{group: replace(getattr(self, group), **{name: value})})
 
 
+def size_in_words(words: str) -> tuple[int, int] | None:
+    """`1280x720` as (width, height); None for the words that leave the size open ("auto", "source")."""
+    width, times, height = words.partition("x")
+    return (int(width), int(height)) if times else None
+
+
 GROUPS: Final[dict[str, type[Any]]] = {
     "camera": CameraOptions,
     "person": PersonOptions,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from app.domain.errors import ExitCode, UserError
 from app.pipeline.flat_memory import share_memory_pools
-from app.pipeline.settings_store import interface_path, load_interface
 from app.ui.qt_environment import display_checked, import_cv2
 
 if TYPE_CHECKING:
@@ -30,13 +29,16 @@ def run_window(clip: str | None, *, source: str | None = None) -> int:
     from app.ui.choices import Mode
     from app.ui.faults import faults_shown
     from app.ui.main_window import MainWindow
+    from app.ui.memory import Memory
     from app.ui.theme import follow_system, use_theme
 
     follow_system(app)
-    use_theme(app, load_interface(interface_path())[0].theme)
+    memory = Memory()
+    use_theme(app, memory.interface.theme)
     window = MainWindow(
         Mode.RENDER if clip is not None else Mode.LIVE if source is not None else None,
         source=source if clip is None else None,
+        memory=memory,
     )
     code = ExitCode.OK
 

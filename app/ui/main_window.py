@@ -41,14 +41,14 @@ class MainWindow(DropWindow):
     """Everything there is to see.
 
     mode: what it opens with; None goes on where one stopped, live at the first time. source: shown live instead of
-    the one chosen last, which is not even opened.
+    the one chosen last, which is not even opened. memory: what was remembered, if it has been read already.
     """
 
-    def __init__(self, mode: Mode | None = None, *, source: str | None = None) -> None:
+    def __init__(self, mode: Mode | None = None, *, source: str | None = None, memory: Memory | None = None) -> None:
         super().__init__()
         self.setWindowTitle("PlateMatch")
         self.setMinimumSize(*MIN_SIZE_PX)
-        self.memory = Memory()
+        self.memory = memory or Memory()
         self.model = SettingsModel(self.memory.settings)
         self.session = Session(self.model)
         self.messages = MessageBar()
@@ -98,11 +98,6 @@ class MainWindow(DropWindow):
         self.messages.hide()
         self.start_page.set_opening(True)
         self.session.open_clip(source)
-
-    def open_source(self, spec: str) -> None:
-        """Show a live source, as `app.pipeline.live.sources.open_source` takes it."""
-        self.live.set_source(spec)
-        self.set_mode(Mode.LIVE)
 
     def show_failure(self, failure: Failure) -> None:
         """Say what did not work."""

@@ -20,6 +20,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from app.domain.compositing import Size
 from app.ui.choices import View
+from app.ui.focus import came_by_keyboard
 from app.ui.preview_painting import GRIP_PX, paint_chip, paint_divider, paint_focus
 from app.ui.text import tr
 from app.ui.theme import color
@@ -191,8 +192,7 @@ class Preview(QWidget):
 
     def focusInEvent(self, event: QFocusEvent | None) -> None:  # noqa: N802
         """Frame the picture when the keyboard brought the focus here; to a mouse the frame says nothing."""
-        reasons = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
-        self._show_focus = event is not None and event.reason() in reasons
+        self._show_focus = came_by_keyboard(event)
         super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent | None) -> None:  # noqa: N802

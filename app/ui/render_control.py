@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PyQt6.QtCore import QObject, QUrl, pyqtSignal
-from PyQt6.QtGui import QDesktopServices
+from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QWidget
 
 from app.ui import dialogs
 from app.ui.choices import Failure, RenderReport
 from app.ui.message_bar import MessageBar
+from app.ui.opening import open_file, place_of
 from app.ui.render_bar import RenderBar
 from app.ui.render_job import RenderJob
 from app.ui.session import Session
@@ -76,8 +76,10 @@ class RenderControl(QObject):
 
     def _finished(self, report: RenderReport) -> None:
         self._end()
-        hint = " ".join([tr("It is in {folder}.").format(folder=report.path.parent), *report.notices])
-        self._messages.show_done(report.summary, hint, action=tr("Play"), do=lambda: self._play(report.path))
+        hint = " ".join([place_of(report.path), *report.notices])
+        self._messages.show_done(
+            report.summary, hint, action=tr("Play"), do=lambda: open_file(report.path, self._messages)
+        )
 
     def _failed(self, failure: Failure) -> None:
         self._end()
@@ -86,12 +88,3 @@ class RenderControl(QObject):
     def _cancelled(self) -> None:
         self._end()
         self._messages.show_note(tr("The render was cancelled."), tr("The unfinished file was removed."))
-
-    def _play(self, path: Path) -> None:
-        if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
-            self._messages.show_failure(
-                Failure(
-                    tr("No program was found that plays “{name}”.").format(name=path.name),
-                    tr("It is in {folder}.").format(folder=path.parent),
-                )
-            )

@@ -64,6 +64,7 @@ class Workspace(QWidget):
         if is_live:
             self.transport.hide()
         self.inspector.show_pages(GROUPS if is_live else _RENDER_PAGES)
+        self.inspector.show_live_only(shown=is_live)
         self._sort_out_plates()
 
     def add_plate(self, path: Path) -> None:

@@ -41,3 +41,16 @@ def test_undo_and_redo_can_be_chosen_only_when_there_is_something(qapp):
         menu.actions()[0].trigger()
         wait_until(lambda: window.model.settings.match.strength == 1.0)
         assert enabled() == [False, True]
+
+
+def test_a_render_shows_no_setting_that_it_does_not_follow(qapp):
+    with shown_window(qapp, Mode.RENDER) as window:
+        inspector = window.workspace.inspector
+        live_only = [inspector.control("placement", name) for name in ("auto_frame", "crop_left", "crop_bottom")]
+        inspector.show_page("placement")
+        assert all(control.isHidden() for control in live_only)
+        assert inspector.page("placement").more.isHidden()
+        assert not inspector.control("placement", "mirror").isHidden()
+        window.set_mode(Mode.LIVE)
+        assert not any(control.isHidden() for control in live_only)
+        assert not inspector.page("placement").more.isHidden()

@@ -8,7 +8,15 @@ import pytest
 from app.domain.errors import ExitCode, UserError
 from app.domain.interface_state import RECENT, Interface, interface_from_json, interface_to_json, with_recent
 from app.domain.setting_kinds import Choice, Number, Text, Toggle, kinds_of
-from app.domain.settings import GROUPS, Settings, settings_from_json, settings_to_json
+from app.domain.settings import (
+    GROUPS,
+    CameraOptions,
+    OutputOptions,
+    Settings,
+    settings_from_json,
+    settings_to_json,
+    size_in_words,
+)
 from app.pipeline.bounded_json import MAX_FILE_BYTES, UnusableJson, parse_json, read_json
 from app.pipeline.settings_store import (
     backup_path,
@@ -229,3 +237,10 @@ def test_json_is_bounded(tmp_path):
         parse_json(b"[" * 33 + b"]" * 33)
     with pytest.raises(UnusableJson, match="no file"):
         read_json(tmp_path)
+
+
+def test_sizes_in_words_and_the_words_that_leave_it_open():
+    for kind in (kinds_of(CameraOptions)["size"], kinds_of(OutputOptions)["size"]):
+        sizes = {words: size_in_words(words) for words in kind.options}
+        assert sizes["1280x720"] == (1280, 720)
+        assert [words for words, size in sizes.items() if size is None] in (["auto"], ["source"])

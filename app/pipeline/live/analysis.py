@@ -14,14 +14,14 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.domain.cells import grid_for, resample, shrink
+from app.domain.cells import grid_for, resample, shrink, shrunk_into
 from app.domain.compositing import Size, as_uint8, solid_plate
 from app.domain.errors import UserError
 from app.domain.exposure import Light, light_table, observe
 from app.domain.frame import Alpha, Alpha8, Frame, Pixels
 from app.domain.framing import Framing, find_person, follow, framed
 from app.domain.placement import Placement
-from app.domain.settings import PlacementOptions, Settings
+from app.domain.settings import PlacementOptions, Settings, size_in_words
 from app.domain.steadiness import carry
 from app.domain.stillness import Glance, change_levels, glance
 from app.pipeline.live.engine_loader import EngineLoader
@@ -274,15 +274,11 @@ class LiveAnalyser:
         whole = np.full(frame.pixels.shape[:2], 255, np.uint8)
         plate = self._plate.pixels(frame, size)
         analysed = Analysed(frame, whole, frame.pixels, plate, self._plate.key, None)
-        look = replace(self._look, decontaminate=False, light_wrap=0.0)
+        look = replace(self._look, light_wrap=0.0)
         return LiveAnalysed(captured, analysed, look, solid_plate(size, COVER_RGB), shows_room=True)
 
     def _out_size(self, source: Size) -> Size:
-        wanted = self._settings.output.size
-        if wanted == "source":
-            return source
-        width, height = wanted.split("x")
-        return int(width), int(height)
+        return size_in_words(self._settings.output.size) or source
 
     def _lit(self, frame: Frame) -> Frame:
         """The frame in the light the camera options ask for."""
@@ -324,11 +320,8 @@ def carried_alpha(coarse: Alpha, before: Pixels, now: Pixels) -> Alpha:
 
 def _limited(frame: Frame) -> Frame:
     """The frame no larger than a live picture need be."""
-    longest = max(frame.size)
-    if longest <= MAX_SIDE_PX:
-        return frame
-    size = tuple(max(1, round(side * MAX_SIDE_PX / longest)) for side in frame.size)
-    return replace(frame, pixels=as_uint8(cv2.resize(frame.pixels, size, interpolation=cv2.INTER_AREA)))
+    pixels = shrunk_into(frame.pixels, (MAX_SIDE_PX, MAX_SIDE_PX))
+    return frame if pixels is frame.pixels else replace(frame, pixels=pixels)
 
 
 def _cropped(frame: Frame, crop: PlacementOptions) -> Frame:

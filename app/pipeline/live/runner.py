@@ -16,9 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from app.domain.compositing import Size
 from app.domain.errors import UserError
-from app.domain.settings import CameraOptions, Settings
+from app.domain.settings import CameraOptions, Settings, size_in_words
 from app.pipeline.handover import LatestSlot
 from app.pipeline.live.capture import Capture, CaptureState, CaptureStatus
 from app.pipeline.live.live_plates import NONE
@@ -324,8 +323,8 @@ class LiveRunner:
 
 
 def _wish(camera: CameraOptions) -> CaptureWish:
-    size: Size | None = None
-    if camera.size != "auto":
-        width, height = camera.size.split("x")
-        size = int(width), int(height)
-    return CaptureWish(size=size, rate_hz=float(camera.rate_hz), lock_white_balance=camera.lock_white_balance)
+    return CaptureWish(
+        size=size_in_words(camera.size),
+        rate_hz=float(camera.rate_hz),
+        lock_white_balance=camera.lock_white_balance,
+    )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-import cv2
-
-from app.domain.compositing import Size, as_uint8
+from app.domain.cells import shrunk_into
+from app.domain.compositing import Size
 from app.domain.errors import UserError
 from app.domain.frame import Pixels
 from app.pipeline.live.pictures import Captured, Granted
@@ -54,10 +53,4 @@ class LiveSource(Protocol):
 
 def fitted(pixels: Pixels, largest: Size | None) -> Pixels:
     """Make a picture smaller, keeping its shape, until it fits into `largest` (LARGEST when None)."""
-    height, width = pixels.shape[:2]
-    limit = largest or LARGEST
-    scale = min(limit[0] / width, limit[1] / height)
-    if scale >= 1:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return as_uint8(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+    return shrunk_into(pixels, largest or LARGEST)

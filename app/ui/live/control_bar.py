@@ -7,7 +7,6 @@ from PyQt6.QtGui import QIcon, QPalette
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from app.ui.buttons import icon_button
-from app.ui.header import ElidedLabel
 from app.ui.resources import icon
 from app.ui.text import tr
 
@@ -36,8 +35,6 @@ class ControlBar(QWidget):
         self.cover = _button(
             "mute-video", tr("Cover"), tr("Show only the background, at once: nobody sees you or your room"), "C"
         )
-        self.state = ElidedLabel("muted")
-        self.state.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.pause.hide()
         self.record.setIcon(_record_sign())
         for button in (self.camera, self.cover, self.pause):
@@ -71,7 +68,7 @@ class ControlBar(QWidget):
         row.setSpacing(6)
         for button in (self.record, self.pause, self.snapshot, self.camera, self.cover):
             row.addWidget(button)
-        row.addWidget(self.state, 1)
+        row.addStretch(1)
 
     def _connect(self) -> None:
         self.record.clicked.connect(self.record_wanted)

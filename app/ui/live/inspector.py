@@ -34,6 +34,8 @@ _LESS_COMMON: Final = {
     "output": {"rate_control", "crf", "bitrate_kbps", "split_min", "keep_original", "control"},
 }
 
+_LIVE_ONLY: Final = {"placement": {"auto_frame", *_LESS_COMMON["placement"]}}
+
 _LISTS: Final[dict[str, Options]] = {
     "source": [("", "First camera")],
     "microphone": [("default", "System default"), ("", "No sound")],
@@ -100,6 +102,13 @@ class LiveInspector(QWidget):
             self._bar.setTabVisible(index, group in groups)
         if self.current_page not in groups:
             self.show_page(next(group for group in self._pages if group in groups))
+
+    def show_live_only(self, *, shown: bool) -> None:
+        """Show or hide the settings of shared pages that only the live picture follows."""
+        for group, names in _LIVE_ONLY.items():
+            for name in names:
+                self._controls[group, name].setVisible(shown)
+            self._pages[group].more.setVisible(shown or not _LESS_COMMON[group] <= names)
 
     def page(self, group: str) -> Page:
         """The page of a group."""

@@ -8,6 +8,7 @@ from PyQt6.QtCore import QRect, QRectF, QSize, Qt
 from PyQt6.QtGui import QFocusEvent, QFont, QFontMetrics, QPainter, QPaintEvent, QPalette, QPen
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QScrollArea, QTabBar, QToolButton, QVBoxLayout, QWidget
 
+from app.ui.focus import came_by_keyboard
 from app.ui.live.inspector_controls import Control
 from app.ui.resources import icon
 from app.ui.text import tr
@@ -127,8 +128,7 @@ class PageBar(QTabBar):
 
     def focusInEvent(self, event: QFocusEvent | None) -> None:  # noqa: N802
         """Frame the tab when the keyboard brought the focus here."""
-        reasons = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
-        self._show_focus = event is not None and event.reason() in reasons
+        self._show_focus = came_by_keyboard(event)
         super().focusInEvent(event)
 
     def focusOutEvent(self, event: QFocusEvent | None) -> None:  # noqa: N802

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-from PyQt6.QtCore import QObject, QUrl, pyqtSignal
-from PyQt6.QtGui import QDesktopServices
+from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QLabel, QWidget
 
 from app.pipeline.live.capture import CaptureState, CaptureStatus
@@ -18,6 +16,7 @@ from app.ui.live.live_desk import LiveDesk
 from app.ui.live.source_menu import SourceMenu
 from app.ui.live.start_card import StartCard
 from app.ui.message_bar import MessageBar
+from app.ui.opening import open_file, place_of
 from app.ui.settings_model import SettingsModel
 from app.ui.text import tr
 from app.ui.workspace import Workspace
@@ -180,21 +179,10 @@ class LiveMode(QObject):
             return
         if not status.files:
             return
-        first, hint = status.files[0], " ".join([_place_of(status.files[0]), *status.notices])
+        first, hint = status.files[0], " ".join([place_of(status.files[0]), *status.notices])
         said = tr("Recorded “{name}”, {length}.").format(name=first.name, length=duration_text(status.recorded_s))
-        self._messages.show_done(said, hint, action=tr("Play"), do=_opener(first))
+        self._messages.show_done(said, hint, action=tr("Play"), do=lambda: open_file(first, self._messages))
 
     def _show_saved(self, path: Path) -> None:
-        said, hint = tr("Saved “{name}”.").format(name=path.name), _place_of(path)
-        self._messages.show_done(said, hint, action=tr("Show"), do=_opener(path))
-
-
-def _place_of(path: Path) -> str:
-    return tr("It is in {folder}.").format(folder=path.parent)
-
-
-def _opener(path: Path) -> Callable[[], None]:
-    def open_it() -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
-
-    return open_it
+        said, hint = tr("Saved “{name}”.").format(name=path.name), place_of(path)
+        self._messages.show_done(said, hint, action=tr("Show"), do=lambda: open_file(path, self._messages))

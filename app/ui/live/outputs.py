@@ -10,7 +10,7 @@ from PyQt6.QtCore import QStandardPaths, pyqtSignal
 
 from app.domain.compositing import Size
 from app.domain.errors import ExitCode, UserError
-from app.domain.settings import OutputOptions, Settings
+from app.domain.settings import OutputOptions, Settings, size_in_words
 from app.pipeline.live.live_plates import TRANSPARENT
 from app.pipeline.live.pictures import Finished
 from app.pipeline.live.runner import LiveRunner
@@ -188,9 +188,9 @@ class Outputs(Worker):
         self.saved.emit(save_snapshot(picture, output_folder(settings.output), transparent=transparent))
 
     def _size(self, settings: Settings) -> Size:
-        if settings.output.size != "source":
-            width, height = settings.output.size.split("x")
-            return int(width), int(height)
+        wanted = size_in_words(settings.output.size)
+        if wanted is not None:
+            return wanted
         if self._runner.latest is None:
             return _DEFAULT_SIZE
         height_px, width_px = self._runner.latest.finished.composite.shape[:2]

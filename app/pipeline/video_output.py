@@ -47,8 +47,9 @@ class PendingFile:
             sync_to_disk(self.part)
             if self._overwrite:
                 os.replace(self.part, self.final)
-            else:
-                self._link_into_place()
+            elif not renamed_unless_taken(self.part, self.final):
+                self.discard()
+                raise self._exists()
             sync_to_disk(self.final.parent)
         except OSError as error:
             failure = self.error(error)
@@ -74,20 +75,6 @@ class PendingFile:
             )
         detail = os.strerror(code) if isinstance(code, int) and 0 < code < 1000 else type(cause).__name__
         return _output_error(f"Writing “{name}” failed ({detail}).", f"Choose another folder or format. {kept}")
-
-    def _link_into_place(self) -> None:
-        """Like a rename that fails where one exists, so a file made meanwhile is not lost."""
-        try:
-            os.link(self.part, self.final)
-        except FileExistsError as error:
-            self.discard()
-            raise self._exists() from error
-        except OSError:  # A file system without hard links (FAT, some shares).
-            if self.final.exists():
-                raise
-            os.replace(self.part, self.final)
-        else:
-            self.part.unlink()
 
     def _exists(self) -> UserError:
         return _output_error(f"“{self.final.name}” exists already.", "Choose another name or allow overwriting.")
@@ -117,6 +104,21 @@ def _same_file(one: Path, other: Path) -> bool:
         return os.path.samefile(one, other)
     except OSError:
         return False
+
+
+def renamed_unless_taken(part: Path, name: Path) -> bool:
+    """Like a rename that fails where one exists, so a file made meanwhile is not lost; False for a name taken."""
+    try:
+        os.link(part, name)
+    except FileExistsError:
+        return False
+    except OSError:  # A file system without hard links (FAT, some shares).
+        if name.exists():
+            return False
+        part.rename(name)
+    else:
+        part.unlink()
+    return True
 
 
 def sync_to_disk(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from app.domain.errors import ExitCode, UserError
-from app.pipeline.video_output import part_path, sync_to_disk
+from app.pipeline.video_output import part_path, renamed_unless_taken, sync_to_disk
 
 COMPANIONS: Final = ("original", "matte")
 
@@ -70,22 +69,7 @@ def put_in_place(part: Path, wanted: Path) -> Path:
     """Rename a finished file to `wanted` or the next free number, on the disk before it is visible. OSError."""
     sync_to_disk(part)
     for name in numbered(wanted):
-        if _renamed(part, name):
+        if renamed_unless_taken(part, name):
             sync_to_disk(name.parent)
             return name
     raise AssertionError("numbers do not end")
-
-
-def _renamed(part: Path, name: Path) -> bool:
-    """Rename unless the name is taken, which a plain rename would not mind."""
-    try:
-        os.link(part, name)
-    except FileExistsError:
-        return False
-    except OSError:  # A file system without hard links (FAT, some shares).
-        if name.exists():
-            return False
-        part.rename(name)
-    else:
-        part.unlink()
-    return True

@@ -1,5 +1,6 @@
 """Driving the live window: what it is set to, what it shows, and waiting for both."""
 
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -52,7 +53,19 @@ def reset_live(window, settings):
     wait_until(lambda: not desk.is_recording and not desk.is_feeding)
     window.messages.hide()
     window.model.replace(settings)
+    await_new_picture(window)
     wait_until(lambda: is_matched(window))
+
+
+def await_new_picture(window):
+    """Wait until what is shown was captured after this call, and so made with what is set now."""
+    runner, preview = window.live.desk.runner, window.workspace.preview
+    since_s, painted = time.monotonic(), []
+    wait_until(lambda: runner.latest is not None and runner.latest.finished.captured_s > since_s)
+    connection = preview.painted.connect(lambda: painted.append(1))
+    # One picture may be on its way to the screen already, and one wait there.
+    wait_until(lambda: len(painted) > 2)
+    preview.disconnect(connection)
 
 
 def is_matched(window):

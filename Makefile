@@ -16,6 +16,7 @@ $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	$(BIN)/python -m compileall -q app harmonizer assets
+	$(BIN)/python -m app.pipeline.kernel_cache
 	$(BIN)/python main.py models list --quiet || $(BIN)/python main.py models fetch
 	touch $(READY)
 

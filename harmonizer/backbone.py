@@ -9,12 +9,12 @@ and mean into the first convolution.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-BackboneName = Literal["squeezenet1_1", "vgg16"]
+from harmonizer.config import BackboneName
+
 EMBEDDING = 512
 _VGG16_PLAN: Sequence[int] = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512)
 

@@ -1,4 +1,4 @@
-"""What every part of the harmonizer names alike: architecture, classes, and what a network looks at."""
+"""What every part of the harmonizer names alike: architecture and classes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
-from harmonizer.backbone import BackboneName
-
+BackboneName = Literal["squeezenet1_1", "vgg16"]
 HeadName = Literal["published", "monotone", "fused"]
 CLASSES = 5
 PUBLISHED_THUMBNAIL_PX = 256
@@ -27,10 +26,11 @@ class SemanticClass(IntEnum):
     OTHER = 4
 
 
-def one_hot(label: SemanticClass, batch: int = 1) -> Tensor:
-    """(batch, 5) float32 with a one at the class."""
-    out = torch.zeros(batch, CLASSES)
-    out[:, int(label)] = 1.0
+def one_hot(label: SemanticClass | None, batch: int = 1) -> npt.NDArray[np.float32]:
+    """(batch, 5) with a one at the class; all zeros for None, the plain branch."""
+    out = np.zeros((batch, CLASSES), np.float32)
+    if label is not None:
+        out[:, int(label)] = 1.0
     return out
 
 
@@ -57,24 +57,3 @@ class NetworkConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> NetworkConfig:
         """Inverse of `to_dict`; TypeError for unknown or missing names."""
         return cls(**values)
-
-
-@dataclass(frozen=True)
-class Views:
-    """What a network is shown of B composites.
-
-    foreground (B, 3, S, S): cropped to the mask's box, times alpha (B, 1, S, S). background (B, 3, S, S): the
-    whole picture times keep (B, 1, S, S), which is 1 everywhere for a plate seen whole. hole (B, 1, S, S): where
-    in the background the foreground stands. In training there may be R * B foregrounds to B backgrounds.
-    """
-
-    foreground: Tensor
-    alpha: Tensor
-    background: Tensor
-    keep: Tensor
-    hole: Tensor
-
-    def looks(self) -> Tensor:
-        """What the encoder sees: foregrounds, then backgrounds."""
-        both = torch.cat((self.foreground, self.background))
-        return both.contiguous(memory_format=torch.channels_last)

@@ -1,23 +1,23 @@
-"""The harmonizer as others use it: a thin stateful shell around the network.
+"""The harmonizer as others use it: a thin stateful shell around a network, whatever computes it.
 
 Live, the whole plate is known before the person is, so its embedding is computed once per plate
 (`embed_plate`) and each frame costs one encoder pass (`estimate`); the result is a curve, and rendering
-it is a table look-up (`render`). Nothing here knows about video, windows or files other than weights.
+it is a table look-up (`render`). `onnx_engine` and `torch_engine` bring the network; nothing here imports either,
+or knows about video, windows and files.
 """
 
 from __future__ import annotations
 
 import warnings
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
-from torch import Tensor
 
-from harmonizer.config import SemanticClass, one_hot
+from harmonizer.config import SemanticClass
 from harmonizer.curves import (
     HIGH_DEPTH_LUT_ENTRIES,
     Knots,
@@ -28,8 +28,7 @@ from harmonizer.curves import (
     is_sane,
     lut8,
 )
-from harmonizer.network import CurveNet
-from harmonizer.weights import WeightsError, load_network, load_shipped, read_manifest
+from harmonizer.statistics import Levels, Plane
 
 Pixels = npt.NDArray[np.uint8]
 Alpha8 = npt.NDArray[np.uint8]
@@ -42,10 +41,21 @@ class UnstableNetworkWarning(UserWarning):
 
 @dataclass(frozen=True)
 class PlateEmbedding:
-    """What the network remembers of a background: its embedding (1, E) and the thumbnail itself (1, 3, S, S)."""
+    """What the network remembers of a background: its embedding (E,) and the thumbnail itself (3, S, S)."""
 
-    vector: Tensor
-    thumbnail: Tensor
+    vector: npt.NDArray[np.float32]
+    thumbnail: Levels
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the network is shown of one frame: the foreground, the plate, and the hole (S, S) it stands in there."""
+
+    levels: Levels
+    coverage: Plane
+    plate: PlateEmbedding
+    hole: Plane
+    label: SemanticClass | None
 
 
 def foreground_box(alpha: Alpha8) -> tuple[int, int, int, int] | None:
@@ -65,45 +75,29 @@ def thumbnail(pixels: npt.NDArray[np.uint8], side_px: int) -> npt.NDArray[np.uin
     return np.asarray(picture.resize((side_px, side_px), Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
-class Harmonizer:
-    """One loaded network on one device.
+@runtime_checkable
+class CurveEngine(Protocol):
+    """What estimates curves: a network on something that computes. Not thread-safe: one engine a thread."""
 
-    Give thumbnails of `thumbnail_px` to skip resizing. Not thread-safe: one engine a thread.
-    """
+    @property
+    def name(self) -> str:
+        """The network's name."""
 
-    def __init__(self, network: CurveNet, *, device: str = "cpu", name: str = "custom") -> None:
-        self.name = name
-        self.device = torch.device(device)
-        self.network = network.eval().to(self.device)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._has_warned = False
+    @property
+    def device(self) -> str:
+        """What was asked for, in the word that asks for it: `cpu`, `cuda:0`, `onnx:directml`."""
 
-    @classmethod
-    def load(cls, which: str | Path | None = None, *, device: str = "cpu") -> Harmonizer:
-        """By shipped name, by safetensors file, or the default. WeightsError when it can't be had."""
-        path = Path(which) if which is not None else None
-        if path is not None and (path.suffix == ".safetensors" or isinstance(which, Path)):
-            return cls(load_network(path), device=device, name=path.stem)
-        name = str(which) if which is not None else read_manifest()[1]
-        return cls(load_shipped(name), device=device, name=name)
+    @property
+    def runs_on(self) -> str:
+        """What really computes, in words."""
 
     @property
     def thumbnail_px(self) -> int:
-        """Side of the thumbnails the network was trained on."""
-        side_px: int = self.network.config.thumbnail_px
-        return side_px
+        """Side of the thumbnails the network was trained on; give thumbnails of this size to skip resizing."""
 
-    @torch.inference_mode()
     def embed_plate(self, plate: Pixels, alpha: Alpha8 | None = None) -> PlateEmbedding:
         """Embedding of a background (H, W, 3); with alpha (H, W), its foreground is blacked out first."""
-        small = thumbnail(plate, self.thumbnail_px)
-        keep = np.full(small.shape[:2], 255, np.uint8)
-        if alpha is not None:
-            keep = np.invert(thumbnail(alpha, self.thumbnail_px))
-        background, coverage = self._masked(small, keep)
-        return PlateEmbedding(self.network.embed(background, coverage), background)
 
-    @torch.inference_mode()
     def estimate(
         self,
         foreground: Pixels,
@@ -119,12 +113,46 @@ class Harmonizer:
         whole picture, at any size: where on the plate the foreground stands; its middle third when not given.
         -> (S, 3, K+1). A network that gives NaN or nonsense yields the identity and one UnstableNetworkWarning.
         """
+
+
+class ThumbnailEngine(ABC):
+    """A CurveEngine but for the network itself: from pictures to what the network is shown, and its curves checked."""
+
+    def __init__(self, *, name: str, device: str, runs_on: str, thumbnail_px: int) -> None:
+        self.name, self.device, self.runs_on, self.thumbnail_px = name, device, runs_on, thumbnail_px
+        self._has_warned = False
+
+    @abstractmethod
+    def _embed(self, levels: Levels, coverage: Plane) -> npt.NDArray[np.float32]:
+        """Embedding (E,) of a thumbnail already times its coverage."""
+
+    @abstractmethod
+    def _read(self, seen: Seen) -> npt.NDArray[np.floating[Any]]:
+        """The network's knots (S, 3, K+1), whatever they are."""
+
+    def embed_plate(self, plate: Pixels, alpha: Alpha8 | None = None) -> PlateEmbedding:
+        """As `CurveEngine.embed_plate`."""
+        small = thumbnail(plate, self.thumbnail_px)
+        keep = np.full(small.shape[:2], 255, np.uint8)
+        if alpha is not None:
+            keep = np.invert(thumbnail(alpha, self.thumbnail_px))
+        levels, coverage = masked_levels(small, keep)
+        return PlateEmbedding(self._embed(levels, coverage), levels)
+
+    def estimate(
+        self,
+        foreground: Pixels,
+        alpha: Alpha8,
+        plate: PlateEmbedding,
+        *,
+        label: SemanticClass | None = SemanticClass.PERSON,
+        standing: Alpha8 | None = None,
+    ) -> Knots:
+        """As `CurveEngine.estimate`."""
         side = self.thumbnail_px
-        embedded = self.network.embed(*self._masked(thumbnail(foreground, side), thumbnail(alpha, side)))
+        levels, coverage = masked_levels(thumbnail(foreground, side), thumbnail(alpha, side))
         place = middle_third(side) if standing is None else thumbnail(standing, side)
-        around = self.network.around(plate.thumbnail, self._coverage(place))
-        hot = None if label is None else one_hot(label).to(self.device)
-        knots = self.network.knots(embedded, plate.vector, hot, around)[0].double().cpu().numpy()
+        knots = np.asarray(self._read(Seen(levels, coverage, plate, as_plane(place), label)), np.float64)
         return knots if is_sane(knots) else self._refuse(knots)
 
     def _refuse(self, knots: Knots) -> Knots:
@@ -137,14 +165,18 @@ class Harmonizer:
             )
         return identity_knots(knots.shape[0], knots.shape[2] - 1)
 
-    def _masked(self, pixels: Pixels, mask: Alpha8) -> tuple[Tensor, Tensor]:
-        coverage = self._coverage(mask)
-        levels = torch.from_numpy(np.array(pixels)).to(self.device, torch.float32) / 255.0
-        levels = levels.permute(2, 0, 1).unsqueeze(0) * coverage
-        return levels.contiguous(memory_format=torch.channels_last), coverage
 
-    def _coverage(self, mask: Alpha8) -> Tensor:
-        return torch.from_numpy(np.array(mask)).to(self.device, torch.float32)[None, None] / 255.0
+def masked_levels(pixels: Pixels, mask: Alpha8) -> tuple[Levels, Plane]:
+    """A thumbnail (S, S, 3) times its mask (S, S), and the mask: (3, S, S) and (S, S) in [0, 1]."""
+    coverage = as_plane(mask)
+    # In one pass and laid out as ONNX Runtime wants it: 0.07 ms instead of 0.29 step by step.
+    levels = np.multiply(pixels.transpose(2, 0, 1), coverage / np.float32(255.0), dtype=np.float32, order="C")
+    return levels, coverage
+
+
+def as_plane(mask: Alpha8) -> Plane:
+    """A mask (S, S) in [0, 1]."""
+    return mask.astype(np.float32) / np.float32(255.0)
 
 
 def middle_third(side_px: int) -> Alpha8:
@@ -166,7 +198,7 @@ def render(
 
 
 def harmonize_composite(
-    engine: Harmonizer,
+    engine: CurveEngine,
     composite: npt.NDArray[np.uint8] | npt.NDArray[np.uint16],
     alpha: Alpha8,
     *,
@@ -190,15 +222,3 @@ def harmonize_composite(
     mixed = np.rint(composite + weight * (curved - composite)).astype(composite.dtype)
     result: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] = np.where(alpha[..., None] > 0, mixed, composite)
     return result
-
-
-__all__ = [
-    "Harmonizer",
-    "PlateEmbedding",
-    "UnstableNetworkWarning",
-    "WeightsError",
-    "foreground_box",
-    "harmonize_composite",
-    "render",
-    "thumbnail",
-]

@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from harmonizer.backbone import EMBEDDING, build_backbone
 from harmonizer.config import CLASSES, NetworkConfig
-from harmonizer.curves import PIECES, apply_curve, monotone_knots
+from harmonizer.curves import PIECES
 from harmonizer.heads import MAX_LIFT, MAX_LOG_GAIN
-from harmonizer.statistics import QUANTILES, STATISTICS, colour_quantiles, ring_around
+from harmonizer.statistics import AROUND, QUANTILE_SCALE, QUANTILES, STATISTICS
+from harmonizer.torch_curves import apply_curve, monotone_knots
+from harmonizer.torch_statistics import colour_quantiles, ring_around
 
-AROUND = STATISTICS + 1
-_QUANTILE_SCALE = 4.0
 _CONTROLS = 16
 _WIDTH = 256
 ALONE_BELOW, WHOLE_FROM = 6.0 / 255.0, 8.0 / 255.0
@@ -69,7 +69,7 @@ class FusedNet(nn.Module):
 
     def statistics(self, thumbnails: Tensor, coverage: Tensor) -> Tensor:
         """The part of an embedding that owes nothing to the encoder: quantiles and the share covered, (B, 67)."""
-        quantiles = _QUANTILE_SCALE * colour_quantiles(thumbnails, coverage)
+        quantiles = QUANTILE_SCALE * colour_quantiles(thumbnails, coverage)
         return torch.cat((quantiles, coverage.mean(dim=(2, 3))), dim=1)
 
     def around(self, background: Tensor, hole: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class FusedNet(nn.Module):
 
         background (B, 3, S, S), hole (B, 1, S, S): where in it the foreground stands -> (B, 67).
         """
-        quantiles = _QUANTILE_SCALE * colour_quantiles(background, ring_around(hole))
+        quantiles = QUANTILE_SCALE * colour_quantiles(background, ring_around(hole))
         return torch.cat((quantiles, hole.mean(dim=(2, 3))), dim=1)
 
     def knots(self, foreground: Tensor, background: Tensor, label: Tensor | None, around: Tensor) -> Tensor:
@@ -90,9 +90,7 @@ class FusedNet(nn.Module):
 
     def read(self, foreground: Tensor, background: Tensor, label: Tensor | None, around: Tensor) -> Tensor:
         """`knots` as estimated, which training learns from: a pulled curve has no gradient."""
-        if label is None:
-            label = foreground.new_zeros(len(foreground), CLASSES)
-            label[:, -1] = 1.0
+        label = no_label(foreground) if label is None else label
         read = (
             self.norm_foreground(foreground[:, :EMBEDDING]),
             foreground[:, EMBEDDING:],
@@ -109,9 +107,16 @@ class FusedNet(nn.Module):
         return monotone_knots(slopes, lift, gain).unsqueeze(1)
 
 
+def no_label(foreground: Tensor) -> Tensor:
+    """The last class, one-hot (B, 5), for embeddings (B, 579) of who knows what."""
+    label = foreground.new_zeros(len(foreground), CLASSES)
+    label[:, -1] = 1.0
+    return label
+
+
 def move_of(knots: Tensor, statistics: Tensor) -> Tensor:
     """RMS change (B,) that curves (B, 1, 3, K+1) make to a foreground of these statistics (B, 67), by its quantiles."""
-    levels = statistics[:, : 3 * len(QUANTILES)].view(-1, 3, len(QUANTILES)) / _QUANTILE_SCALE + 0.5
+    levels = statistics[:, : 3 * len(QUANTILES)].view(-1, 3, len(QUANTILES)) / QUANTILE_SCALE + 0.5
     squared = (apply_curve(levels, knots[:, 0]).clamp(0, 1) - levels).square().mean(dim=1)
     return (squared * squared.new_tensor(quantile_weights())).sum(dim=1).sqrt()
 

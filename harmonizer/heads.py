@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from harmonizer.backbone import EMBEDDING
 from harmonizer.config import CLASSES, HeadName
-from harmonizer.curves import PIECES, knots_from_slopes, monotone_knots
+from harmonizer.curves import PIECES
+from harmonizer.torch_curves import knots_from_slopes, monotone_knots
 
 _CLASS_EMBEDDING = 64
 MAX_LIFT = 0.5

@@ -10,13 +10,36 @@ Deviations: heads return knots and never touch pixels; see `heads` for the initi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from harmonizer.backbone import build_backbone
-from harmonizer.config import NetworkConfig, Views
+from harmonizer.config import NetworkConfig
 from harmonizer.fused import FusedNet
 from harmonizer.heads import build_head
+
+
+@dataclass(frozen=True)
+class Views:
+    """What a network is shown of B composites.
+
+    foreground (B, 3, S, S): cropped to the mask's box, times alpha (B, 1, S, S). background (B, 3, S, S): the
+    whole picture times keep (B, 1, S, S), which is 1 everywhere for a plate seen whole. hole (B, 1, S, S): where
+    in the background the foreground stands. In training there may be R * B foregrounds to B backgrounds.
+    """
+
+    foreground: Tensor
+    alpha: Tensor
+    background: Tensor
+    keep: Tensor
+    hole: Tensor
+
+    def looks(self) -> Tensor:
+        """What the encoder sees: foregrounds, then backgrounds."""
+        both = torch.cat((self.foreground, self.background))
+        return both.contiguous(memory_format=torch.channels_last)
 
 
 class S2CRNet(nn.Module):

@@ -1,19 +1,15 @@
 """Weights in and out: safetensors with their configuration, checked by hash; published checkpoints converted.
 
 A weight file of ours is one safetensors file whose metadata holds `config` (NetworkConfig as JSON) and
-notes. The manifest beside the shipped files pins their SHA-256, licence and provenance; the bytes hashed
-are the bytes loaded, so nothing can change in between.
+notes. Which files are shipped and what they must hash to, `manifest` says.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +19,21 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from harmonizer.backbone import BackboneName, fold_input_scale
-from harmonizer.config import CLASSES, NetworkConfig
+from harmonizer.backbone import fold_input_scale
+from harmonizer.config import CLASSES, BackboneName, NetworkConfig
+from harmonizer.manifest import (
+    MANIFEST_FILE,
+    WEIGHTS_DIR,
+    WeightsError,
+    pinned_bytes,
+    read_bounded,
+    read_manifest,
+    sha256_of,
+    shipped_entry,
+    write_beside,
+)
 from harmonizer.network import CurveNet, S2CRNet, build_network
 
-WEIGHTS_DIR = Path(__file__).parent / "shipped"
-MANIFEST_FILE = WEIGHTS_DIR / "manifest.json"
-MAX_WEIGHTS_BYTES = 256 * 2**20
 _MAX_HEADER_BYTES = 2**20
 CAFFE_MEAN_BGR = (104.0, 117.0, 123.0)
 EMBEDDING_SCALE = 1 / 32
@@ -38,57 +42,10 @@ curve by its whole range; scaled, the norm is about 10."""
 _CLASS_BRANCH = ("fc_label_1", "fc_label_2", "fc_f_label")
 
 
-class WeightsError(Exception):
-    """A weight file that is missing, altered, damaged or of another architecture."""
-
-
-@dataclass(frozen=True)
-class WeightsEntry:
-    """One shipped file: what the manifest says of it."""
-
-    name: str
-    file: str
-    sha256: str
-    licence: str
-    provenance: str
-    summary: str
-
-
-def read_manifest(path: Path = MANIFEST_FILE) -> tuple[dict[str, WeightsEntry], str]:
-    """(entries by name, the default's name). WeightsError when the manifest is unreadable."""
-    try:
-        raw = json.loads(path.read_text("utf-8"))
-        entries = {e["name"]: WeightsEntry(**e) for e in raw["weights"]}
-        return entries, str(raw["default"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"the weights manifest {path} cannot be read ({error})") from error
-
-
-def sha256_of(data: bytes) -> str:
-    """Hex SHA-256."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def read_bounded(path: Path) -> bytes:
-    """The file's bytes; WeightsError when missing, unreadable or larger than MAX_WEIGHTS_BYTES."""
-    try:
-        if path.stat().st_size > MAX_WEIGHTS_BYTES:
-            raise WeightsError(f"{path} is larger than {MAX_WEIGHTS_BYTES // 2**20} MiB")
-        return path.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"the weights file {path} cannot be read ({error.strerror})") from error
-
-
 def load_shipped(name: str | None = None, *, manifest: Path = MANIFEST_FILE) -> CurveNet:
     """A shipped network by name (the default without one), only if its bytes have the pinned hash."""
-    entries, default = read_manifest(manifest)
-    entry = entries.get(name or default)
-    if entry is None:
-        raise WeightsError(f"no weights named {name!r}; known: {', '.join(sorted(entries))}")
-    data = read_bounded(manifest.parent / entry.file)
-    if sha256_of(data) != entry.sha256:
-        raise WeightsError(f"the weights {entry.name!r} were altered: their SHA-256 is not the pinned one")
-    return network_from_bytes(data)
+    entry = shipped_entry(name, manifest=manifest)
+    return network_from_bytes(pinned_bytes(manifest.parent / entry.file, entry.sha256))
 
 
 def load_network(path: Path) -> CurveNet:
@@ -126,19 +83,6 @@ def save_network(network: CurveNet, path: Path, *, notes: Mapping[str, str] | No
     data = save_safetensors(tensors, metadata)
     write_beside(path, data)
     return sha256_of(data)
-
-
-def write_beside(path: Path, data: bytes) -> None:
-    """Write to a neighbour, flush to disk, rename over: the old file or the new one, never half of it."""
-    part = path.with_name(f"{path.name}.part.{os.getpid()}")
-    try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def load_published(path: Path) -> S2CRNet:
@@ -230,3 +174,25 @@ def describe(network: CurveNet) -> str:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+__all__ = [
+    "CAFFE_MEAN_BGR",
+    "EMBEDDING_SCALE",
+    "MANIFEST_FILE",
+    "WEIGHTS_DIR",
+    "WeightsError",
+    "convert_published",
+    "describe",
+    "load_network",
+    "load_onnx_backbone",
+    "load_published",
+    "load_shipped",
+    "network_from_bytes",
+    "network_from_published",
+    "read_config",
+    "read_manifest",
+    "save_network",
+    "squeezenet_state_from_caffe2",
+    "write_beside",
+]

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.compiled import kernels, use
+from app.pipeline.kernel_cache import ensure_kernels
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 ROOT = Path(__file__).parents[1]
@@ -19,6 +22,21 @@ def shared_data():
     if not data.is_dir():
         pytest.skip("the shared material (../shared/data) is not on this machine")
     return data
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels():
+    """The compiled loops, as users have them; tests of their plain twins switch them off."""
+    assert ensure_kernels()
+
+
+@pytest.fixture
+def plain_loops():
+    """The numpy and OpenCV twins of the compiled kernels instead of them."""
+    before = kernels()
+    use(None)
+    yield
+    use(before)
 
 
 @pytest.fixture(autouse=True)

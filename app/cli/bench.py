@@ -1,201 +1,222 @@
-"""`bench`: speed and quality, measured on this machine, ratios in one run."""
+"""`bench`: speed and quality, measured on this machine, ratios in one run.
+
+What measures is imported when it runs: `--help` reads this module too.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from app.cli.console import Console
-from app.cli.ctl import request_of
-from app.domain.errors import ExitCode, UserError
-from app.domain.settings import Settings
-from app.pipeline.virtual_screen import virtual_screen
+from app.cli.paths import check_output
+from app.domain.errors import ExitCode
 
-_START_AND_END_S: Final = 120.0
-"""What a window may take beyond the time it is measured for."""
+DEFAULT_FRAMES: Final = {"stages": 100, "export": 300, "live": 300, "window": 300}
+"""Of the clip: measured, or played round and round."""
 
-_SCREEN: Final = (1920, 1080)
+_STAGE_FIGURES: Final = ("stages_ms", "stages_p95_ms", "stages_mean_ms", "stages_cpu_ms", "stages_cpu_p95_ms")
+_NETWORK_HEADERS: Final = ("network", "what runs", "median ms", "against the first")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a benchmark found: the figures for machines, and a table of them for people."""
+
+    report: Mapping[str, Any]
+    title: str
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+Bench: TypeAlias = Callable[[argparse.Namespace, Console], Answer]
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
     """Run one benchmark and print its table or its JSON object."""
-    benches: dict[str, Callable[[argparse.Namespace, Console], ExitCode]] = {
-        "render": _render,
+    from app.cli import bench_gpu, bench_live
+    from app.pipeline.bench.machine import CpuMeter
+
+    benches: dict[str, Bench] = {
+        "stages": _stages,
+        "export": _export,
+        "reference": _reference,
+        "scale": _scale,
         "curves": _curves,
         "matte": _matte,
         "network": _network,
-        "live": _live,
-        "window": _window,
+        "gpu": bench_gpu.run,
+        "live": bench_live.live,
+        "window": bench_live.window,
     }
-    return benches[args.what](args, console)
-
-
-def machine() -> dict[str, Any]:
-    """Facts that figures mean nothing without."""
-    return {"cpus": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-
-
-def _render(args: argparse.Namespace, console: Console) -> ExitCode:
-    from app.pipeline.render_bench import bench_render
-    from app.pipeline.threads import share_cores
-
-    if not args.clip:
-        raise UserError("bench render needs --clip FILE.", code=ExitCode.USAGE)
-    share_cores()
-    report = bench_render(Path(args.clip), args.plate, frames=args.frames, notice=console.notice)
+    cpu = CpuMeter()
+    answer = benches[args.what](args, console)
     if console.is_json:
-        console.result(report | machine())
-        return ExitCode.OK
-    rows = [[stage, f"{ms:.2f}"] for stage, ms in report["stages_ms"].items()]
-    title = f"{args.clip}: {report['fps']:.1f} frames/s, peak {report['peak_rss_mb']:.0f} MB"
-    console.table(title, ["stage", "median ms a frame"], rows)
+        load = {"others_cpu_percent": cpu.facts()["others_cpu_percent"]}
+        console.result({"bench": args.what} | load | dict(answer.report) | {"notices": console.notices} | machine())
+    else:
+        console.table(f"{answer.title}\n{_machine_line()}", answer.headers, answer.rows)
     return ExitCode.OK
 
 
-def _curves(args: argparse.Namespace, console: Console) -> ExitCode:
-    from app.pipeline.curve_bench import bench_curves
+def machine() -> dict[str, Any]:
+    """Facts that figures mean nothing without, as `machine`."""
+    from app.pipeline.bench.machine import machine_facts
+
+    return {"machine": machine_facts()}
+
+
+@contextmanager
+def measured_clip(args: argparse.Namespace, console: Console) -> Iterator[Path]:
+    """The clip the options ask for, made first where it has to be."""
+    from app.pipeline.bench.clips import ClipWish, clip_for
+
+    wish = ClipWish(
+        clip=Path(args.clip) if args.clip else None, size=args.size, frames=args.frames or DEFAULT_FRAMES[args.what]
+    )
+    with console.progress("making the clip", wish.frames) as ticker, clip_for(wish, tick=ticker.tick) as path:
+        yield path
+
+
+def kernels() -> dict[str, str]:
+    """Have the compiled kernels ready, as the program has, and say which ones are in use."""
+    from app.pipeline.kernel_cache import ensure_kernels
+
+    return {"kernels": "compiled" if ensure_kernels() else "plain"}
+
+
+def _machine_line() -> str:
+    facts = machine()["machine"]
+    return f"{facts['cpu']}, {facts['cores']} cores, {facts['ram_gb']:.0f} GB, {facts['os']}, Python {facts['python']}"
+
+
+def _stages(args: argparse.Namespace, console: Console) -> Answer:
+    from app.pipeline.bench.plots import plot_stages
+    from app.pipeline.bench.stages import YARDSTICK, bench_stages
+
+    plot = _plot(args, plot_stages)
+    extra, frames = kernels(), args.frames or DEFAULT_FRAMES["stages"]
+    with measured_clip(args, console) as clip, console.progress("measuring", frames) as ticker:
+        report = bench_stages(clip, args.plate, frames=frames, notice=console.notice, tick=ticker.tick) | extra
+    plot(report)
+    copy_ms = max(1e-6, report["stages_ms"][YARDSTICK])
+    columns = [report[key] for key in _STAGE_FIGURES]
+    rows = [
+        [stage, *(f"{column[stage]:.2f}" for column in columns), f"{ms / copy_ms:.1f}"]
+        for stage, ms in report["stages_ms"].items()
+    ]
+    title = f"{report['clip']}, {report['size']}, {report['frames']} frames: every stage alone, on one thread"
+    return Answer(report, title, ("stage", "ms", "p95", "mean", "CPU ms", "CPU p95", "copies of a frame"), rows)
+
+
+def _export(args: argparse.Namespace, console: Console) -> Answer:
+    from app.pipeline.bench.export import bench_export
+    from app.pipeline.bench.plots import plot_stages
+
+    plot = _plot(args, plot_stages)
+    extra, frames = kernels(), args.frames or DEFAULT_FRAMES["export"]
+    with measured_clip(args, console) as clip, console.progress("exporting", frames) as ticker:
+        report = bench_export(
+            clip, args.plate, preset=args.preset, frames=frames, notice=console.notice, tick=ticker.tick
+        )
+    plot(report)
+    rows = [[stage, f"{ms:.2f}"] for stage, ms in report["stages_ms"].items()]
+    title = (
+        f"{report['clip']}, {report['size']}, {report['preset']}: {report['fps']:.1f} frames/s, "
+        f"{report['cpu_cores']:.2f} cores, at most {report['rss_mb']:.0f} MB"
+    )
+    return Answer(report | extra, title, ("stage", "median ms a frame"), rows)
+
+
+def _reference(args: argparse.Namespace, console: Console) -> Answer:
+    from app.pipeline.bench.clips import ClipWish, clip_for
+    from app.pipeline.bench.reference import bench_reference
+
+    extra, rounds = kernels(), args.frames or 5
+    wish = ClipWish(clip=Path(args.clip) if args.clip else None, size=args.size, frames=1)
+    with clip_for(wish) as clip, console.progress("measuring", 1 + rounds) as ticker:
+        report = bench_reference(clip, args.plate, rounds=rounds, notice=console.notice, tick=ticker.tick)
+    rows = [
+        ["as published, torch", f"{report['published_ms']:.1f}", f"{report['published_p95_ms']:.1f}"],
+        ["ours", f"{report['ours_ms']:.2f}", f"{report['ours_p95_ms']:.2f}"],
+        ["ratio", f"{report['ratio']:.0f}x", ""],
+    ]
+    return Answer(report | extra, f"Match and render, {report['size']}", ("method", "median ms", "p95"), rows)
+
+
+def _scale(args: argparse.Namespace, console: Console) -> Answer:
+    from app.pipeline.bench.machine import usable_cores
+    from app.pipeline.bench.plots import plot_scale
+    from app.pipeline.bench.scale import bench_scale, sizes_up_to, threads_up_to
+
+    plot = _plot(args, plot_scale)
+    extra, rounds = kernels(), args.frames or 8
+    sizes, threads = sizes_up_to(args.size), threads_up_to(args.threads, cores=usable_cores())
+    with console.progress("measuring", len(sizes) * len(threads) * rounds) as ticker:
+        report = bench_scale(sizes, threads, args.plate, rounds=rounds, notice=console.notice, tick=ticker.tick)
+    if report["threads_left_out"]:
+        left_out = ", ".join(map(str, report["threads_left_out"]))
+        console.notice(f"{left_out} threads are left out: this machine has {usable_cores()} cores")
+    plot(report)
+    keys = ("matte_match_ms", "matte_match_cpu_ms", "pixel_ms", "pixel_cpu_ms")
+    rows = [
+        [point["size"], str(point["threads"]), *(f"{point[key]:.2f}" for key in keys)] for point in report["points"]
+    ]
+    title = (
+        f"Pixel stages: {report['slope_ns_px']:.2f} ns a pixel, R2 {report['r2_linear']:.4f}; "
+        f"matte and match: {report['matte_match_ratio']:.2f} times from smallest to largest"
+    )
+    headers = ("size", "threads", "matte and match, ms", "CPU ms", "pixel stages, ms", "CPU ms")
+    return Answer(report | extra, title, headers, rows)
+
+
+def _curves(args: argparse.Namespace, _console: Console) -> Answer:
+    from app.pipeline.bench.curves import bench_curves
 
     report = bench_curves(args.size or (1920, 1080), rounds=args.frames or 3)
-    if console.is_json:
-        console.result(report | machine())
-        return ExitCode.OK
     rows = [
         ["published: 2 stages x 64 steps a pixel, torch", f"{report['published_ms']:.1f}"],
         ["ours: fold and look up", f"{report['ours_ms']:.2f}"],
         ["ratio", f"{report['ratio']:.0f}x"],
         ["largest difference, levels of 255", f"{report['max_difference_levels']:.2f}"],
     ]
-    console.table("Curve rendering of a whole frame", ["method", "median ms"], rows)
-    return ExitCode.OK
+    return Answer(report, "Curve rendering of a whole frame", ("method", "median ms"), rows)
 
 
-def _network(args: argparse.Namespace, console: Console) -> ExitCode:
+def _network(args: argparse.Namespace, _console: Console) -> Answer:
     import torch
 
-    from app.pipeline.network_bench import bench_network
+    from app.pipeline.bench.network import bench_network
 
     rows = bench_network(args.weights, rounds=args.frames or 30)
-    if console.is_json:
-        console.result({"networks": [vars(row) for row in rows], "threads": torch.get_num_threads()} | machine())
-        return ExitCode.OK
-    console.table("Estimating one frame's curves", _NETWORK_HEADER, [row.cells() for row in rows])
-    return ExitCode.OK
+    report = {
+        "networks": [vars(row) for row in rows],
+        "ratio": round(rows[-1].ratio, 1),
+        "threads": torch.get_num_threads(),
+    }
+    return Answer(report, "Estimating one frame's curves", _NETWORK_HEADERS, [row.cells() for row in rows])
 
 
-_NETWORK_HEADER = ["network", "what runs", "median ms", "against the first"]
+def _matte(args: argparse.Namespace, _console: Console) -> Answer:
+    from app.pipeline.bench.matte import bench_matte
 
-
-def _matte(args: argparse.Namespace, console: Console) -> ExitCode:
-    from app.pipeline.matte_bench import bench_matte
-
-    if not args.data:
-        raise UserError("bench matte needs --data FOLDER (with train/people and backgrounds).", code=ExitCode.USAGE)
     report = bench_matte(Path(args.data), frames=args.frames or 30, size=args.size or (1920, 1080))
-    if console.is_json:
-        console.result(report.as_dict() | machine())
-        return ExitCode.OK
-    console.table("Mattes of moving people with known alpha", report.headers(), report.rows())
-    return ExitCode.OK
+    return Answer(report.as_dict(), "Mattes of moving people with known alpha", report.headers(), report.rows())
 
 
-def _live(args: argparse.Namespace, console: Console) -> ExitCode:
-    from app.pipeline.live.live_bench import WINDOW_PREVIEW_PX, Wish, bench_live
+def _plot(
+    args: argparse.Namespace, draw: Callable[[Mapping[str, Any], Path], None]
+) -> Callable[[Mapping[str, Any]], None]:
+    """What draws the picture that was asked for; UserError now, before anything is measured, if it can't be."""
+    if not args.plot:
+        return lambda _: None
+    from app.pipeline.bench.plots import check_matplotlib
 
-    wish = Wish(_live_settings(args), args.seconds, args.preview or WINDOW_PREVIEW_PX, record=args.record)
-    report, notices = bench_live(wish)
-    console.tell(notices)
-    _show(console, report.as_dict(), f"The live pipeline without a window: {args.source}")
-    return ExitCode.OK
-
-
-def _live_settings(args: argparse.Namespace) -> Settings:
-    """The default settings, whatever is set in the window, with what the options change."""
-    from app.pipeline.control_commands import changed_setting
-
-    if not args.source:
-        raise UserError(f"bench {args.what} needs --source: a video, sample or pattern.", code=ExitCode.USAGE)
-    settings = Settings().with_value("camera", "source", args.source)
-    wanted = [word.partition("=")[::2] for word in args.set or []]
-    if args.size:
-        wanted += [(f"{group}.size", "{}x{}".format(*args.size)) for group in ("camera", "output")]
-    for name, value in wanted:
-        _, setting = request_of(["set", name, value])
-        settings = changed_setting(settings, str(setting["group"]), str(setting["name"]), value=setting["value"])
-    return settings
-
-
-def _window(args: argparse.Namespace, console: Console) -> ExitCode:
-    """Measure the window in a process of its own: the start is to be a cold one."""
-    from app.pipeline.settings_store import save_settings
-
-    if not sys.platform.startswith("linux"):
-        raise UserError("The window is measured on Linux only.", code=ExitCode.FAILED)
-    settings = _live_settings(args)
-    with ExitStack() as held:
-        home = Path(held.enter_context(tempfile.TemporaryDirectory()))
-        output = replace(settings.output, folder=str(home), microphone="")
-        save_settings(home / "PlateMatch" / "settings.json", replace(settings, output=output))
-        env = os.environ | {"XDG_CONFIG_HOME": str(home), "QT_QPA_PLATFORM": args.platform}
-        if args.platform == "xcb":
-            env["DISPLAY"] = held.enter_context(_display())
-        report = _measured_window(args, env)
-    _show(console, report, f"The window on {args.platform}: {args.source}")
-    return ExitCode.OK
-
-
-def _measured_window(args: argparse.Namespace, env: Mapping[str, str]) -> dict[str, Any]:
-    """What the window's process says of itself; its error is ours."""
-    wishes = [f"--{name}" for name in ("record", "exercise", "events") if getattr(args, name)]
-    command = [sys.executable, "-m", "app.ui.window_bench", "--source", args.source, "--seconds", str(args.seconds)]
-    limit_s = args.seconds + _START_AND_END_S
-    command += [*wishes, "--born", repr(time.monotonic())]
-    try:
-        # A fixed command: this Python, our own module, the user's own words as arguments.
-        done = subprocess.run(  # noqa: S603
-            command, env=env, stdout=subprocess.PIPE, text=True, timeout=limit_s, check=False
-        )
-        report: dict[str, Any] = json.loads(done.stdout.strip().rpartition("\n")[2])
-    except subprocess.TimeoutExpired as error:
-        raise UserError("The window did not end and was killed.", code=ExitCode.FAILED) from error
-    except json.JSONDecodeError as error:
-        raise UserError(f"The window's process failed (exit code {done.returncode}).", code=ExitCode.FAILED) from error
-    if "error" in report:
-        raise UserError(report["error"], report["hint"], code=ExitCode(report["code"]))
-    return report
-
-
-@contextmanager
-def _display() -> Iterator[str]:
-    """The X display there is, or a private one. UserError (FAILED) where there is none to be had."""
-    if os.environ.get("DISPLAY"):
-        yield os.environ["DISPLAY"]
-        return
-    with virtual_screen(_SCREEN) as name:
-        yield name
-
-
-def _show(console: Console, report: Mapping[str, Any], title: str) -> None:
-    """The figures as JSON or as a table."""
-    if console.is_json:
-        console.result({**report, **machine()})
-    else:
-        console.table(title, ["figure", "value"], [[name, _text(value)] for name, value in report.items()])
-
-
-def _text(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {part}" for name, part in value.items()) or "-"
-    if isinstance(value, list):
-        return "\n".join(_text(part) for part in value) or "-"
-    return "-" if value is None else str(value)
+    path = Path(args.plot)
+    check_matplotlib()
+    check_output(path, overwrite=args.overwrite)
+    return lambda report: draw(report, path)

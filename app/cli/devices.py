@@ -6,12 +6,13 @@ import argparse
 import os
 
 import av.codec
-import torch
 
 from app.cli.console import Console
 from app.domain.errors import ExitCode
+from app.pipeline.engine_loading import ONNX_PREFIX
 from app.pipeline.live.camera_list import list_cameras
 from app.pipeline.recording.encoders import HARDWARE, works
+from harmonizer.onnx_engine import OnnxUnavailableError, installed_providers
 
 _ENCODERS = ("libx264", "libx265", "libsvtav1", "libvpx-vp9", "prores_ks", "ffv1")
 _TRIAL_SIZE = (1280, 720)
@@ -34,13 +35,24 @@ def cameras() -> list[str]:
 
 
 def compute_devices() -> list[str]:
-    """Devices the colour network can run on."""
-    found = [f"cpu: {os.cpu_count()} threads"]
+    """Devices the colour network can run on, each by the word that `--device` takes."""
+    import torch
+
+    found = [f"cpu: {os.cpu_count()} threads", *onnx_providers()]
     if torch.cuda.is_available():
         found += [f"cuda:{i}: {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         found.append("mps: Apple GPU")
     return found
+
+
+def onnx_providers() -> list[str]:
+    """ONNX Runtime's providers besides the CPU, which `cpu` is; or why there are none."""
+    try:
+        installed = installed_providers()
+    except OnnxUnavailableError as error:
+        return [f"no ONNX Runtime, torch instead: {error}"]
+    return [f"{ONNX_PREFIX}{name}: {p.words} (ONNX Runtime)" for name, p in installed.items() if name != "cpu"]
 
 
 def encoders() -> list[str]:

@@ -15,7 +15,7 @@ from app.pipeline.matte import MatteSettings
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
 from app.pipeline.stages import Look
-from harmonizer import Harmonizer, SemanticClass, SmoothingSettings
+from harmonizer import CurveEngine, SemanticClass, SmoothingSettings
 
 
 def look_from(args: argparse.Namespace) -> Look:
@@ -76,6 +76,6 @@ def segmenter_from(args: argparse.Namespace, size: tuple[int, int], console: Con
     return open_segmenter(choice, size, on_notice=console.notice)
 
 
-def match_summary(engine: Harmonizer | None) -> dict[str, str] | None:
+def match_summary(engine: CurveEngine | None) -> dict[str, str] | None:
     """Model and device used, for the result; None when nothing was matched."""
-    return None if engine is None else {"model": engine.name, "device": str(engine.device)}
+    return None if engine is None else {"model": engine.name, "device": engine.device}

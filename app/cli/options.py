@@ -153,7 +153,9 @@ def add_match(parser: argparse.ArgumentParser, *, default_class: str = "person",
         default=default_class,
         help="what the foreground is (default: %(default)s; none: the plain branch)",
     )
-    group.add_argument("--device", default="cpu", help="torch device of the network (default: cpu)")
+    group.add_argument(
+        "--device", default="cpu", help="what computes: cpu, cuda, cuda:N or onnx:NAME, see `devices` (default: cpu)"
+    )
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:

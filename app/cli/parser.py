@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
-from app.cli import options
+from app.cli import bench_parser, options
 
 EPILOG = """\
 examples:
@@ -53,13 +53,6 @@ examples:
   platematch ctl preset "Office"
   platematch ctl set match.strength 0.5
   platematch ctl stats --json
-"""
-
-BENCH_EPILOG = """\
-examples:
-  platematch bench live --source talk.mp4 --seconds 30
-  platematch bench live --source sample --set match.strength=0.5 --record --json
-  platematch bench window --source talk.mp4 --seconds 60 --exercise
 """
 
 EVAL_EPILOG = """\
@@ -236,9 +229,13 @@ def _weights(commands: Commands) -> None:
         "show, check or convert the colour network's weights",
         epilog="platematch weights convert latest.pth -o s2crnet.safetensors",
     )
-    parser.add_argument("action", choices=("list", "verify", "convert"), nargs="?", default="list")
+    parser.add_argument("action", choices=("list", "verify", "convert", "export-onnx"), nargs="?", default="list")
     parser.add_argument("file", nargs="?", help="a published S2CRNet checkpoint (.pth), for convert")
-    parser.add_argument("-o", "--output", help="safetensors file to write, for convert")
+    parser.add_argument(
+        "-o",
+        "--output",
+        help="safetensors file to write, for convert; for export-onnx a folder (default: the package's own)",
+    )
 
 
 def _train(commands: Commands) -> None:
@@ -335,42 +332,15 @@ def _masks(commands: Commands) -> None:
 
 
 def _bench(commands: Commands) -> None:
-    parser = _command(
-        commands,
+    parser = commands.add_parser(
         "bench",
-        "bench",
-        "measure speed and quality on this machine",
-        description="Measure speed and quality on this machine. `live` runs the live picture's pipeline without a\n"
-        "window, `window` opens the window in a process of its own; neither touches your settings.",
-        epilog=BENCH_EPILOG,
+        help="measure speed and quality on this machine",
+        description="Measure speed and quality on this machine. Your settings are neither used nor touched.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=bench_parser.EPILOG,
     )
-    parser.add_argument("what", choices=("render", "curves", "matte", "network", "live", "window"))
-    parser.add_argument("--clip", help="video for `render`")
-    parser.add_argument("--plate", default="sunset", help="plate for `render` (default: %(default)s)")
-    parser.add_argument("--frames", type=options.positive_int, help="frames to measure, or rounds")
-    parser.add_argument("--data", help="folder with the training data, for `matte`")
-    parser.add_argument(
-        "--size", type=options.size, metavar="WxH", help="frame size for `curves`, `matte`, `live` and `window`"
-    )
-    parser.add_argument("--weights", help="weights for `network` (default: the shipped default)")
-    _bench_live(parser.add_argument_group("live and window"))
-
-
-def _bench_live(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--source", help="a video, which is looped at its own pace, sample, or pattern")
-    group.add_argument(
-        "--seconds", type=options.positive_float, default=30.0, help="measured, after the start (default: 30)"
-    )
-    group.add_argument("--record", action="store_true", help="also record, into a folder that is removed")
-    group.add_argument(
-        "--set", action="append", metavar="GROUP.NAME=VALUE", help="change a setting, or plate=NAME; repeatable"
-    )
-    group.add_argument("--preview", type=options.size, metavar="WxH", help="`live`: room on the screen")
-    group.add_argument(
-        "--platform", choices=("xcb", "offscreen"), default="xcb", help="`window`: of Qt (default: %(default)s)"
-    )
-    group.add_argument("--exercise", action="store_true", help="`window`: turn pages, change backgrounds and views")
-    group.add_argument("--events", action="store_true", help="`window`: name the events that took longest")
+    parser.set_defaults(run=_lazily("bench"))
+    bench_parser.add_benches(parser)
 
 
 def _devices(commands: Commands) -> None:

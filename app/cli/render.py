@@ -11,6 +11,7 @@ from app.cli.looks import look_from, match_summary, matcher_from, segmenter_from
 from app.cli.paths import check_output
 from app.domain.errors import ExitCode
 from app.pipeline.encode_settings import EncodeSettings
+from app.pipeline.gpu.opening import compositing_device, open_compositor
 from app.pipeline.image_saving import check_output as check_picture_output
 from app.pipeline.matching import Matcher
 from app.pipeline.plates import open_plate
@@ -34,7 +35,8 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         console.tell(plate.notes)
         segmenter = stack.enter_context(closing(segmenter_from(args, info.size, console)))
         matcher = matcher_from(args, look)
-        processor = FrameProcessor(segmenter=segmenter, plate=plate, look=look, matcher=matcher)
+        compositor = open_compositor(compositing_device(args.device), console.notice)
+        processor = FrameProcessor(segmenter=segmenter, plate=plate, look=look, matcher=matcher, compositor=compositor)
         timing = Timing(args.size or info.size, info.size, info.time_base, info.average_rate)
         total = min(filter(None, (info.frame_count_hint, args.frames)), default=None)
         with console.progress("rendering", total) as ticker:

@@ -20,7 +20,7 @@ from app.pipeline.image_saving import save_image
 from app.pipeline.images import LoadedImage, load_image, load_mask
 from app.pipeline.plates import open_plate
 from app.pipeline.stages import FrameProcessor
-from harmonizer import Harmonizer, harmonize_composite
+from harmonizer import CurveEngine, harmonize_composite
 
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
@@ -78,5 +78,5 @@ def _composite(args: argparse.Namespace, console: Console) -> ExitCode:
     return ExitCode.OK
 
 
-def _result(args: argparse.Namespace, engine: Harmonizer | None, console: Console) -> None:
+def _result(args: argparse.Namespace, engine: CurveEngine | None, console: Console) -> None:
     console.result({"output": args.output, "match": match_summary(engine), "notices": console.notices})

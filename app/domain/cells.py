@@ -96,8 +96,9 @@ def shrink(picture: Picture, size: tuple[int, int], *, every_pixel: bool = False
     """Reduce (H, W) or (H, W, 3) uint8 to (width, height), averaging; enlarges bilinearly.
 
     By cv2's fast steps: quarters while four times too large, halvings while twice, then one bilinear step:
-    1080p to 240 x 135 in 0.3 ms, against 1.6 to 6 ms for a single INTER_AREA call. A quarter is the mean of
-    the middle 2 x 2 of 4 x 4 px; `every_pixel` halves instead, so that nothing small is missed.
+    1080p to 240 x 135 in 0.3 ms, against 1.6 to 6 ms for a single INTER_AREA call. A quarter is the mean of the middle
+    2 of 4 px; `every_pixel` halves instead, so that nothing small is missed. Bilinear at a factor of 2 is the mean
+    too; only for 2 x 2 is cv2's area average faster, for 2 x 4 it takes three times as long.
     """
     width, height = size
     largest = 2 if every_pixel else 4
@@ -106,7 +107,7 @@ def shrink(picture: Picture, size: tuple[int, int], *, every_pixel: bool = False
         down = _step(picture.shape[0], height, largest)
         if across == down == 1:
             break
-        how = cv2.INTER_LINEAR if across == down == 4 else cv2.INTER_AREA
+        how = cv2.INTER_AREA if across == down == 2 else cv2.INTER_LINEAR
         reduced = (max(width, picture.shape[1] // across), max(height, picture.shape[0] // down))
         picture = np.asarray(cv2.resize(picture, reduced, interpolation=how))
     if picture.shape[1::-1] == size:
@@ -151,6 +152,11 @@ def whole_cells(picture: Picture, grid: CellGrid) -> Picture:
     if down == 0 and right == 0:
         return picture
     return np.asarray(cv2.copyMakeBorder(picture, 0, down, 0, right, cv2.BORDER_REPLICATE))
+
+
+def cell_picture(picture: Picture, grid: CellGrid) -> Picture:
+    """A frame (H, W, 3) at one value a cell."""
+    return shrink(whole_cells(picture, grid), grid.size)
 
 
 def gather(picture: Picture, grid: CellGrid, cells: CellSet) -> Picture:

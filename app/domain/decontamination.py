@@ -14,17 +14,20 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.cells import (
+    CellGrid,
     CellSet,
+    Window,
+    cell_picture,
     cells_where,
     gather,
     grid_for,
     in_runs,
     interpolate,
     scatter,
-    shrink,
     whole_cells,
     window_where,
 )
+from app.domain.compiled import kernels
 from app.domain.frame import Alpha, Alpha8, Pixels
 from app.domain.guided import box_mean
 
@@ -39,39 +42,89 @@ _REACH = sum(ROUND_CELLS) + 1
 _TINY = np.float32(1e-4)
 
 
-def decontaminate(pixels: Pixels, alpha8: Alpha8) -> Pixels:
+def decontaminate(pixels: Pixels, alpha8: Alpha8, *, picture: Pixels | None = None) -> Pixels:
     """The picture with straight foreground colours wherever 0 < alpha < 255.
 
-    pixels (H, W, 3) and alpha8 (H, W) uint8 -> (H, W, 3) uint8. Where alpha is 255 nothing changes; where it
-    is 0 the colours mean nothing. Returns `pixels` itself when there is no edge, else a new array.
-    ValueError when the sizes differ.
+    pixels (H, W, 3) and alpha8 (H, W) uint8 -> (H, W, 3) uint8. Where alpha is 255 nothing changes; where it is 0 the
+    colours mean nothing. picture: `cell_picture` of the pixels, if that is known. Returns `pixels` itself when there
+    is no edge, else a new array. ValueError when the sizes differ.
     """
     if pixels.shape[:2] != alpha8.shape:
         raise ValueError(f"picture is {pixels.shape[:2]}, its alpha {alpha8.shape}")
-    height, width = alpha8.shape
-    grid = grid_for(width, height)
-    whole_pixels, whole_alpha = whole_cells(pixels, grid), whole_cells(alpha8, grid)
-    coverage = shrink(whole_alpha, grid.size, every_pixel=True)
-    mixed = (coverage > 0) & (coverage < 255)
+    grid = grid_for(alpha8.shape[1], alpha8.shape[0])
+    part = _coverage(alpha8, grid)
+    mixed = (part > 0) & (part < 1)
     window = window_where(mixed, _REACH)
     if window is None:
         return pixels
-    picture = shrink(whole_pixels, grid.size)[window]
-    colours = _colours(picture, coverage[window] * np.float32(1 / 255))
+    small = cell_picture(pixels, grid) if picture is None else picture
+    colours = _colours(small[window], part[window])
+    compiled_loops = kernels()
+    if compiled_loops is None:
+        return _cleaned_plainly(pixels, alpha8, grid, mixed, window, colours)
+    result = _foreground_alone(pixels, part > 0, grid)
+    edge = np.ascontiguousarray(mixed[window].view(np.uint8))
+    top, left = window[0].start, window[1].start
+    given = np.ascontiguousarray(pixels), np.ascontiguousarray(alpha8), colours
+    compiled_loops.clean_edge(*given, edge, top, left, grid.cell_px, result)
+    return result
+
+
+def _coverage(alpha8: Alpha8, grid: CellGrid) -> Alpha:
+    """Mean alpha of every cell, (rows, columns) in 0..1; never 0 or 1 where a single pixel is not."""
+    compiled_loops = kernels()
+    if compiled_loops is None:
+        whole = whole_cells(alpha8, grid).astype(np.float32)
+        return np.asarray(cv2.resize(whole, grid.size, interpolation=cv2.INTER_AREA), np.float32) / 255
+    part = np.empty((grid.rows, grid.columns), np.float32)
+    compiled_loops.coverage(np.ascontiguousarray(alpha8), grid.cell_px, part)
+    return part
+
+
+def _foreground_alone(pixels: Pixels, covered: npt.NDArray[np.bool_], grid: CellGrid) -> Pixels:
+    """A copy of the part of the picture that anything may look at, black around it.
+
+    One cell more than is covered, because moving the foreground mixes neighbours. Fresh zeros cost nothing until they
+    are written.
+    """
+    result = np.zeros(pixels.shape, np.uint8)
+    window = window_where(covered, 1)
+    if window is not None:
+        box = tuple(slice(part.start * grid.cell_px, part.stop * grid.cell_px) for part in window)
+        result[box] = pixels[box]
+    return result
+
+
+def _cleaned_plainly(
+    pixels: Pixels,
+    alpha8: Alpha8,
+    grid: CellGrid,
+    mixed: npt.NDArray[np.bool_],
+    window: Window,
+    colours: Floats,
+) -> Pixels:
+    """The kernel's work in numpy, a run of cells at a time."""
+    whole_pixels, whole_alpha = whole_cells(pixels, grid), whole_cells(alpha8, grid)
     result = whole_pixels.copy()
     for edge in in_runs(cells_where(mixed)):
         inside = CellSet(edge.rows - window[0].start, edge.columns - window[1].start)
         averages = interpolate(colours, grid.cell_px, inside)
         fixed = _blend_out(gather(whole_pixels, grid, edge), gather(whole_alpha, grid, edge), averages)
         scatter(result, grid, edge, fixed)
-    return np.ascontiguousarray(result[:height, :width])
+    return np.ascontiguousarray(result[: grid.height, : grid.width])
 
 
 def _colours(picture: Pixels, alpha: Alpha) -> Floats:
     """Average foreground and background around each cell: (h, w, 3) and (h, w) -> (h, w, 6) float32, 0..255.
 
-    By planes (3, h, w): numpy takes ten times as long over (h, w, 1) x (h, w, 3).
+    The twin by planes (3, h, w): numpy takes ten times as long over (h, w, 1) x (h, w, 3).
     """
+    compiled_loops = kernels()
+    if compiled_loops is not None:
+        colours = np.empty((*alpha.shape, 6), np.float32)
+        given = np.ascontiguousarray(picture), np.ascontiguousarray(alpha)
+        compiled_loops.edge_colours(*given, *ROUND_CELLS, colours)
+        return colours
     planes = np.stack(cv2.split(picture)).astype(np.float32)
     rest = 1 - alpha
     foreground, background = _averages(planes, planes, alpha, ROUND_CELLS[0])

@@ -40,6 +40,12 @@ class CameraOptions:
     lock_white_balance: bool = toggle(
         False, "Lock white balance", "Keeps the camera from changing the colour of the light by itself"
     )
+    keep_up: bool = toggle(
+        True,
+        "Keep up by itself",
+        "Where this machine can't hold the frame rate, quality goes instead of frames, in this order: how often the "
+        "mask is looked for, the edges, the preview's size. It comes back by itself",
+    )
     analyse_every: float = number(
         1,
         "Analyse every",

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.domain.compiled import kernels
 from app.domain.frame import Alpha
 
 Picture = npt.NDArray[np.uint8]
@@ -23,6 +25,14 @@ Memory = npt.NDArray[np.float32]
 
 Flow = npt.NDArray[np.float32]
 """(h, w, 2) float32: where in the last picture each pixel comes from, as an offset in px (x, y)."""
+
+
+class Remembered(NamedTuple):
+    """A small picture (h, w, 3) uint8 and its alpha (h, w) float32."""
+
+    picture: Picture
+    alpha: Alpha
+
 
 SAME_LEVELS = 2.0
 """Carried colours this close (in 8-bit levels, averaged over 3 x 3) are the same surface; sensor noise is
@@ -55,6 +65,25 @@ def carry(memory: Memory | Alpha, flow: Flow) -> Memory:
     source = flow + _pixel_positions(*flow.shape[:2])
     nothing = np.empty(0, np.float32)
     return np.asarray(cv2.remap(memory, source, nothing, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def steadied(last: Remembered, flow: Flow | None, now: Remembered, *, dt_s: float, tau_s: float) -> Alpha:
+    """The new alpha smoothed over time, (h, w) float32.
+
+    last: the last picture and result. flow: where they have moved to, None for nowhere. now: the new ones. dt_s > 0
+    since the last frame; tau_s > 0: how slowly noise is followed.
+    """
+    compiled_loops = kernels()
+    if compiled_loops is None:
+        carried = joined(last.picture, last.alpha)
+        carried = carried if flow is None else carry(carried, flow)
+        return steady_step(carried, now.picture, now.alpha, dt_s=dt_s, tau_s=tau_s)
+    flow = np.zeros((*now.alpha.shape, 2), np.float32) if flow is None else flow
+    slow = 1 - math.exp(-dt_s / tau_s)
+    given = (last.picture, last.alpha, flow, now.picture, now.alpha)
+    out = np.empty(now.alpha.shape, np.float32)
+    compiled_loops.steadied(*(np.ascontiguousarray(a) for a in given), slow, SAME_LEVELS, OTHER_LEVELS, out)
+    return out
 
 
 def steady_step(carried: Memory, picture: Picture, alpha: Alpha, *, dt_s: float, tau_s: float) -> Alpha:

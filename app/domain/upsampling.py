@@ -18,6 +18,7 @@ from app.domain.cells import (
     scatter,
     window_where,
 )
+from app.domain.compiled import kernels
 from app.domain.frame import Alpha, Alpha8
 from app.domain.guided import Coefficients, apply_models, fit, prepare_guide
 
@@ -66,10 +67,23 @@ def upsample_guided(
     matte = _flat(solid, grid)
     least, most = _neighbourhood(here, _AROUND)
     bounded = _in_matte_levels(models, least, most)
-    for inside in in_runs(cells_where((most > DECIDED[0]) & (least < DECIDED[1]))):
+    edge = (most > DECIDED[0]) & (least < DECIDED[1])
+    compiled_loops = kernels()
+    if compiled_loops is None:
+        _evaluate_plainly(pixels, bounded, cells_where(edge), window, grid, matte)
+    else:
+        place = window[0].start, window[1].start, grid.cell_px
+        compiled_loops.edge_matte(np.ascontiguousarray(pixels), bounded, edge.view(np.uint8), *place, matte)
+    return matte
+
+
+def _evaluate_plainly(
+    pixels: Picture, bounded: Floats, cells: CellSet, window: Window, grid: CellGrid, matte: Alpha8
+) -> None:
+    """The kernel's work in numpy, a run of cells at a time; writes into `matte`."""
+    for inside in in_runs(cells):
         edge = CellSet(inside.rows + window[0].start, inside.columns + window[1].start)
         scatter(matte, grid, edge, _evaluated(interpolate(bounded, grid.cell_px, inside), gather(pixels, grid, edge)))
-    return matte
 
 
 def upsample_plain(alpha: Alpha, *, grid: CellGrid, low: float, high: float) -> Alpha8:
@@ -92,10 +106,16 @@ def _neighbourhood(alpha: Alpha, square: Picture) -> tuple[Alpha, Alpha]:
 
 def _edge_models(picture: Picture, alpha: Alpha, *, low: float, high: float) -> tuple[Coefficients, Alpha]:
     """Two guided passes: the local models, and their alpha at one value a cell."""
-    guide = prepare_guide(picture, radius=RADIUS_CELLS, eps=EPS)
-    first = apply_models(fit(guide, alpha), guide)
-    models = fit(guide, levels(first, low, high))
-    return models, apply_models(models, guide)
+    compiled_loops = kernels()
+    if compiled_loops is None:
+        guide = prepare_guide(picture, radius=RADIUS_CELLS, eps=EPS)
+        first = apply_models(fit(guide, alpha), guide)
+        models = fit(guide, levels(first, low, high))
+        return models, apply_models(models, guide)
+    models, here = np.empty((*alpha.shape, 4), np.float32), np.empty(alpha.shape, np.float32)
+    given = np.ascontiguousarray(picture), np.ascontiguousarray(alpha)
+    compiled_loops.edge_models(*given, RADIUS_CELLS, EPS, low, high, models, here)
+    return models, here
 
 
 def _in_matte_levels(models: Coefficients, least: Alpha, most: Alpha) -> Floats:
@@ -126,5 +146,10 @@ def _evaluated(bounded: Floats, colours: Picture) -> Alpha8:
 
 def _flat(solid: npt.NDArray[np.bool_], grid: CellGrid) -> Alpha8:
     """Every cell wholly 0 or 255; cv2's nearest resize takes five times as long."""
-    line = np.repeat(solid.astype(np.uint8) * np.uint8(255), grid.cell_px, axis=1)
-    return np.repeat(line, grid.cell_px, axis=0)
+    compiled_loops = kernels()
+    if compiled_loops is None:
+        line = np.repeat(solid.astype(np.uint8) * np.uint8(255), grid.cell_px, axis=1)
+        return np.repeat(line, grid.cell_px, axis=0)
+    matte = np.empty((grid.rows * grid.cell_px, grid.columns * grid.cell_px), np.uint8)
+    compiled_loops.flat_cells(solid.view(np.uint8), grid.cell_px, matte)
+    return matte

@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.compositing import blend
+from app.domain.compositing import Table, blend
 from app.domain.frame import Pixels
 from app.domain.steadiness import Flow, carry
-from app.pipeline.matching import Table
 from app.pipeline.video_scenes import FilmedClip
 from harmonizer.curves import Lut, apply_lut8, lut8
 from harmonizer.metrics import PEAK, fmse

@@ -24,7 +24,7 @@ class Command:
 
 COMMANDS: Final[Mapping[str, Command]] = MappingProxyType(
     {
-        "stats": Command("frame rate, latency, drops, and what is running"),
+        "stats": Command("frame rate, latency, drops, what quality was reduced, and what is running"),
         "presets": Command("names and keys of all presets"),
         "preset": Command("use a preset", {"name": str}),
         "plate": Command("use a background", {"name": str}),

@@ -14,14 +14,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.compositing import Size
+from app.domain.compositing import Size, Table
 from app.domain.frame import Alpha8, Frame, Pixels
-from app.pipeline.matching import Matcher, Table
+from app.pipeline.matching import Matcher
 from app.pipeline.plate_kinds import Plate
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
 from app.pipeline.stages import FrameProcessor, Look
 from app.pipeline.video_scenes import FilmedClip, Notice, sensor_noise
-from harmonizer import Harmonizer, KnotSmoother, SmoothingSettings
+from harmonizer import CurveEngine, KnotSmoother, SmoothingSettings
 from harmonizer.curves import Knots, Lut, apply_lut8, fold
 
 REST_RATE_HZ: Final = 30
@@ -39,7 +39,7 @@ class Moment:
 class CurveRecorder(Matcher):
     """The matcher as the app runs it, noting each frame's raw curve and each time it starts over."""
 
-    def __init__(self, engine: Harmonizer) -> None:
+    def __init__(self, engine: CurveEngine) -> None:
         super().__init__(engine)
         self.moments: list[Moment] = []
         self._started_over = True
@@ -66,7 +66,7 @@ def replay(moments: Sequence[Moment], smoothing: SmoothingSettings) -> list[Lut 
     return curves
 
 
-def record_moving(clip: FilmedClip, recolouring: Sequence[Table], engine: Harmonizer) -> list[Moment]:
+def record_moving(clip: FilmedClip, recolouring: Sequence[Table], engine: CurveEngine) -> list[Moment]:
     """Match every recoloured frame to its own background, as to a moving plate; one table a frame.
 
     The real frames' mattes are used: segmentation in another light is not what is judged here.
@@ -103,7 +103,7 @@ class RestRecord:
         return np.asarray((self.histograms * outputs).sum(-1) / self.histograms.sum(-1))
 
 
-def record_rest(scene: RestScene, engine: Harmonizer, *, seed: int, notice: Notice) -> RestRecord:
+def record_rest(scene: RestScene, engine: CurveEngine, *, seed: int, notice: Notice) -> RestRecord:
     """Run the whole chain, segmenter to composite, over fresh sensor noise on every frame."""
     recorder, rng = CurveRecorder(engine), np.random.default_rng(seed)
     size: Size = (scene.pixels.shape[1], scene.pixels.shape[0])

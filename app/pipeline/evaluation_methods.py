@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from app.domain.errors import ExitCode, UserError
 from app.domain.frame import Alpha8, Pixels
-from app.pipeline.engine_loading import check_device, load_engine
+from app.pipeline.engine_loading import check_device, load_reference
 from harmonizer import Harmonizer, SemanticClass, WeightsError, harmonize_composite
 from harmonizer.baselines import match_histograms, reinhard
 from harmonizer.weights import load_published, read_manifest
@@ -94,4 +94,4 @@ def _engine_of(name: str, device: str) -> Harmonizer:
         raise UserError(
             f"There is no method {name!r}.", f"Known: {known}, or a .safetensors or .pth file.", code=ExitCode.USAGE
         )
-    return load_engine(name, device=device)
+    return load_reference(name, device=device)

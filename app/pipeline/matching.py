@@ -6,15 +6,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-
-from app.domain.compositing import as_uint8
+from app.domain.cells import shrink
+from app.domain.compositing import Table
 from app.domain.frame import Alpha8, Pixels
 from app.domain.skin import Colour, protect_skin, skin_colour
 from harmonizer import (
-    Harmonizer,
+    CurveEngine,
     KnotSmoother,
     PlateEmbedding,
     SemanticClass,
@@ -23,9 +20,6 @@ from harmonizer import (
 )
 from harmonizer.curves import Knots, fold, lut8
 from harmonizer.smoothing import ema_step
-
-Table = npt.NDArray[np.uint8]
-"""(256, 3) uint8: look-up table of one frame's curve."""
 
 MOVING_PLATE_REFRESH_S: Final = 0.2
 """A moving plate is embedded again this often: half the encoder's work saved, and curves are smoothed anyway."""
@@ -55,7 +49,7 @@ class Matcher:
     While `frozen`, the curve shown last stays, whatever happens in the picture.
     """
 
-    def __init__(self, engine: Harmonizer, settings: MatchSettings = MatchSettings()) -> None:
+    def __init__(self, engine: CurveEngine, settings: MatchSettings = MatchSettings()) -> None:
         self.engine = engine
         self.frozen = False
         self._settings = settings
@@ -133,14 +127,16 @@ class Matcher:
             self.reset()
             return None
         x0, y0, x1, y1 = box
-        side = (self.engine.thumbnail_px,) * 2
-        foreground = as_uint8(cv2.resize(pixels[y0:y1, x0:x1], side, interpolation=cv2.INTER_AREA))
-        coverage = as_uint8(cv2.resize(alpha[y0:y1, x0:x1], side, interpolation=cv2.INTER_AREA))
+        foreground, coverage = self._thumbnail(pixels[y0:y1, x0:x1]), self._thumbnail(alpha[y0:y1, x0:x1])
         embedding = self._embedding(plate, plate_key, is_static=is_static, time_s=time_s)
-        standing = as_uint8(cv2.resize(alpha, side, interpolation=cv2.INTER_AREA))
+        standing = self._thumbnail(alpha)
         if self._settings.protect_skin > 0:
             self._follow_skin(foreground, coverage, time_s)
         return self.engine.estimate(foreground, coverage, embedding, label=self._settings.label, standing=standing)
+
+    def _thumbnail(self, picture: Pixels | Alpha8) -> Pixels:
+        """As the network takes it; every pixel counts, since its quantiles tell the darkest and the lightest."""
+        return shrink(picture, (self.engine.thumbnail_px,) * 2, every_pixel=True)
 
     def _follow_skin(self, foreground: Pixels, coverage: Alpha8, time_s: float) -> None:
         skin = skin_colour(foreground, coverage)
@@ -158,9 +154,7 @@ class Matcher:
                 return embedding
             if is_static:
                 self.reset()
-        side = (self.engine.thumbnail_px,) * 2
-        small = as_uint8(cv2.resize(plate, side, interpolation=cv2.INTER_AREA))
-        embedding = self.engine.embed_plate(small)
+        embedding = self.engine.embed_plate(self._thumbnail(plate))
         self._plate = (key, time_s, embedding)
         return embedding
 
@@ -174,14 +168,3 @@ def coarse_box(alpha: Alpha8) -> tuple[int, int, int, int] | None:
     height, width = alpha.shape
     x0, y0, x1, y1 = (step * edge for edge in box)
     return x0, y0, min(x1, width), min(y1, height)
-
-
-def apply_table(pixels: Pixels, alpha: Alpha8, table: Table) -> Pixels:
-    """Pixels (H, W, 3) with the table looked up wherever alpha covers; the input itself if nothing does."""
-    left, top, width, height = cv2.boundingRect(alpha)
-    if width == 0:
-        return pixels
-    box = np.s_[top : top + height, left : left + width]
-    out = pixels.copy()
-    out[box] = cv2.LUT(np.ascontiguousarray(pixels[box]), table.reshape(1, 256, 3))
-    return out

@@ -12,7 +12,7 @@ from app.domain.alpha import feather, fill_holes, grow, remove_specks
 from app.domain.cells import grid_for, resample, shrink, whole_cells, window_where
 from app.domain.errors import ExitCode, UserError
 from app.domain.frame import Alpha, Alpha8, Frame
-from app.domain.steadiness import MAX_GAP_S, carry, is_cut, joined, steady_step
+from app.domain.steadiness import MAX_GAP_S, Remembered, is_cut, steadied
 from app.domain.upsampling import upsample_guided, upsample_plain
 
 Picture = npt.NDArray[np.uint8]
@@ -81,11 +81,14 @@ class MatteRefiner:
         """Forget the last frame: before another clip or after a seek."""
         self._last = None
 
-    def refine(self, frame: Frame, coarse: Alpha) -> Alpha8:
-        """Matte of a frame, (H, W) uint8, from a coarse alpha of any size stretched over the frame."""
+    def refine(self, frame: Frame, coarse: Alpha, *, picture: Picture | None = None) -> Alpha8:
+        """Matte of a frame, (H, W) uint8, from a coarse alpha of any size stretched over the frame.
+
+        picture: `cell_picture` of the frame, if that is known.
+        """
         grid = grid_for(*frame.size)
         pixels = whole_cells(frame.pixels, grid)
-        picture = shrink(pixels, grid.size)
+        picture = shrink(pixels, grid.size) if picture is None else picture
         alpha = self._without_blobs(resample(coarse, grid.size))
         alpha = self._steadied(frame.time_s, picture, alpha)
         low, high = self.settings.low, self.settings.high
@@ -122,14 +125,18 @@ class MatteRefiner:
         window = window_where((either[0] > _FLAT) & (either[1] < 1 - _FLAT), _MOTION_CELLS)
         if window is None:
             return alpha
-        memory = joined(last.picture[window], last.alpha[window])
-        if min(memory.shape[:2]) >= _MIN_FLOW_CELLS:
-            now, before = np.ascontiguousarray(luma[window]), np.ascontiguousarray(last.luma[window])
-            flow = self._flow.calc(now, before, np.empty(0, np.float32))
-            memory = carry(memory, np.asarray(flow, np.float32))
+        before = Remembered(last.picture[window], last.alpha[window])
+        flow = None
+        if min(before.alpha.shape) >= _MIN_FLOW_CELLS:
+            lumas = np.ascontiguousarray(luma[window]), np.ascontiguousarray(last.luma[window])
+            flow = np.asarray(self._flow.calc(*lumas, np.empty(0, np.float32)), np.float32)
         result = alpha.copy()
-        result[window] = steady_step(
-            memory, picture[window], alpha[window], dt_s=time_s - last.time_s, tau_s=self.settings.tau_s
+        result[window] = steadied(
+            before,
+            flow,
+            Remembered(picture[window], alpha[window]),
+            dt_s=time_s - last.time_s,
+            tau_s=self.settings.tau_s,
         )
         return result
 

@@ -1,4 +1,8 @@
-"""A whole video through the chain: decode ahead, process, encode behind, all in bounded memory."""
+"""A whole video through the chain, in bounded memory.
+
+While frame n is put together, n + 1 is analysed, those after it are decoded and those before it encoded, each on a
+thread of its own.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +19,14 @@ from app.domain.frame import Frame, Pixels
 from app.pipeline.contact_sheet import ContactSheet
 from app.pipeline.encode_settings import EncodeSettings
 from app.pipeline.handover import WriteBehind, read_ahead
-from app.pipeline.stages import FrameProcessor, Rendered
+from app.pipeline.kernel_cache import ensure_kernels
+from app.pipeline.stages import ESTIMATE_EVERY_S, Analysed, FrameProcessor, Rendered
 from app.pipeline.stats import StageClock, peak_rss_mb
 from app.pipeline.video_time import rescaled
 from app.pipeline.video_writer import VideoWriter
 
 DECODE_AHEAD_FRAMES: Final = 4
+ANALYSE_AHEAD: Final = 2
 ENCODE_BEHIND_FRAMES: Final = 4
 
 
@@ -86,6 +92,8 @@ def render_video(
     finished frame on this thread. UserError as the writers raise it; on any exception, an interrupt included,
     part files are removed and earlier files of the same names are kept.
     """
+    ensure_kernels()
+    processor.analyser.estimate_every_s = ESTIMATE_EVERY_S
     clock, started = processor.clock, time.perf_counter()
     sheet = ContactSheet() if outputs.sheet else None
     count = empty = 0
@@ -98,8 +106,10 @@ def render_video(
 
         behind = stack.enter_context(WriteBehind(write, depth=ENCODE_BEHIND_FRAMES))
         ahead = stack.enter_context(closing(read_ahead(_timed(frames, clock), depth=DECODE_AHEAD_FRAMES)))
-        for frame in ahead:
-            rendered = processor.process(frame, timing.size)
+        analysed = stack.enter_context(
+            closing(read_ahead(_analysed(ahead, processor, timing.size), depth=ANALYSE_AHEAD))
+        )
+        for rendered in processor.compose_all(analysed):
             behind.put(rendered)
             if sheet is not None:
                 sheet.add(rendered)
@@ -128,6 +138,11 @@ def _timed(frames: Iterable[Frame], clock: StageClock) -> Iterator[Frame]:
         if frame is None:
             return
         yield frame
+
+
+def _analysed(frames: Iterable[Frame], processor: FrameProcessor, size: Size) -> Iterator[Analysed]:
+    for frame in frames:
+        yield processor.analyse(frame, size)
 
 
 class _Writers:

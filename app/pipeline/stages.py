@@ -6,24 +6,31 @@ the exporter all run this chain; what differs is where frames come from and wher
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import time
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 import cv2
 
 from app.domain.alpha import feather, grow, to_u8
-from app.domain.compositing import Size, blend
+from app.domain.cells import cell_picture, grid_for
+from app.domain.compositing import Size, Table, apply_table, blend
 from app.domain.decontamination import decontaminate
 from app.domain.errors import ExitCode, UserError
 from app.domain.frame import Alpha, Alpha8, Frame, Pixels
 from app.domain.light_wrap import light_wrap, wrap_light
 from app.domain.placement import Placement, apply_placement
-from app.pipeline.matching import Matcher, MatchSettings, Table, apply_table
+from app.pipeline.matching import Matcher, MatchSettings
 from app.pipeline.matte import MatteRefiner, MatteSettings
 from app.pipeline.plates import BlurPlate, Plate
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.stats import StageClock
+
+ESTIMATE_EVERY_S = 0.09
+"""The colours of a scene change slowly, and are smoothed over half a second at rest: every third frame at 30 fps is
+enough. A cut, another plate and what was forgotten are estimated at once."""
 
 LIGHT_WRAP_RADIUS = 0.02
 """Reach of the light wrap as a share of the picture's height."""
@@ -93,8 +100,11 @@ class FrameAnalyser:
     """Finds the person and the curve; its state is that of one stream (temporal smoothing). Not thread-safe.
 
     `segmenter`, `look` and `plate` may be changed between frames, `use_matcher` says what matches from now on.
-    coarse: the last alpha before refinement, None before the first.
+    coarse: the last alpha before refinement, None before the first. estimate_every_s: how old, by the frames' times, an
+    estimate of the curve may get before it is made anew; 0 for every frame.
     """
+
+    estimate_every_s = 0.0
 
     def __init__(
         self, *, segmenter: Segmenter, plate: Plate, look: Look, matcher: Matcher | None, clock: StageClock
@@ -106,6 +116,7 @@ class FrameAnalyser:
         self._matcher = matcher
         self._refiner = MatteRefiner(look.matte)
         self._cuts_seen = 0
+        self._estimated_s = float("-inf")
         self.look = look
 
     @property
@@ -142,40 +153,56 @@ class FrameAnalyser:
         *,
         coarse: Alpha | None = None,
         held: Analysed | None = None,
-        estimate: bool = True,
     ) -> Analysed:
         """Analyse one frame for an output of `size` (width, height).
 
         coarse: the last frame's coarse alpha carried here, instead of a look of the segmenter's. held: the picture
-        stands still: that frame's alpha and curve hold for this one too. Both spare the match's estimate, as does
-        estimate=False: the last one holds, if it was for this plate, and goes on being smoothed.
+        stands still: that frame's alpha and curve hold for this one too. Both spare the match's estimate: the last one
+        holds, if it was for this plate, and goes on being smoothed.
         UserError (MODEL) when the segmenter's answer is no number: it must not get into what is remembered.
         """
-        alpha = self._alpha(frame, coarse) if held is None else held.alpha
+        with self.clock.time("thumbnail"):
+            picture = cell_picture(frame.pixels, grid_for(*frame.size))
+        alpha = self._alpha(frame, coarse, picture) if held is None else held.alpha
         with self.clock.time("plate"):
             plate = self._plate_pixels(frame, size, alpha)
         key = self.plate.key
         with self.clock.time("clean edge"):
-            foreground = decontaminate(frame.pixels, alpha) if self._look.decontaminate else frame.pixels
+            foreground = self._clean(frame, alpha, picture)
         with self.clock.time("match"):
-            known = held is not None or coarse is not None or not estimate
+            known = held is not None or coarse is not None or not self._estimate_is_due(frame)
             table = self._table(frame, foreground, alpha, plate, known=known)
         return Analysed(frame, alpha, foreground, plate, key, table)
 
-    def _alpha(self, frame: Frame, coarse: Alpha | None) -> Alpha8:
+    def _clean(self, frame: Frame, alpha: Alpha8, picture: Pixels) -> Pixels:
+        if not self._look.decontaminate:
+            return frame.pixels
+        return decontaminate(frame.pixels, alpha, picture=picture)
+
+    def _alpha(self, frame: Frame, coarse: Alpha | None, picture: Pixels) -> Alpha8:
         with self.clock.time("segment"):
             found = self.segmenter.segment(frame) if coarse is None else coarse
         if not cv2.checkRange(found)[0]:
             raise UserError("What finds the person gave no valid answer.", "Choose another model.", code=ExitCode.MODEL)
         self.coarse = found
         with self.clock.time("refine"):
-            alpha = self._refiner.refine(frame, found) if self.segmenter.coarse else self._finished(found)
+            if self.segmenter.coarse:
+                alpha = self._refiner.refine(frame, found, picture=picture)
+            else:
+                alpha = self._finished(found)
         self._start_over_at_cuts()
         return alpha
 
     def _finished(self, given: Alpha) -> Alpha8:
         """A matte that is none of a model's guesses: only what the user asks for is done to it."""
         return feather(grow(to_u8(given), self._look.matte.grow_px), self._look.matte.feather_px)
+
+    def _estimate_is_due(self, frame: Frame) -> bool:
+        """Whether the curve is to be estimated anew; between estimates the smoothing goes on with the last."""
+        if 0 <= frame.time_s - self._estimated_s < self.estimate_every_s:
+            return False
+        self._estimated_s = frame.time_s
+        return True
 
     def _start_over_at_cuts(self) -> None:
         if self._refiner.cuts > self._cuts_seen and self._matcher is not None:
@@ -202,6 +229,16 @@ class FrameAnalyser:
         )
 
 
+class Composes(Protocol):
+    """What puts analysed frames together, wherever it does so."""
+
+    def compose(self, analysed: Analysed, look: Look) -> Rendered:
+        """The finished frame, at the plate's size."""
+
+    def compose_all(self, frames: Iterable[Analysed], look: Look) -> Iterator[Rendered]:
+        """Every frame finished, in order; how many are taken at a time is the compositor's affair."""
+
+
 class Compositor:
     """Puts analysed frames together; remembers the plate's light only. Not thread-safe."""
 
@@ -211,15 +248,26 @@ class Compositor:
     def compose(self, analysed: Analysed, look: Look) -> Rendered:
         """The finished frame, at the plate's size."""
         a, table = analysed, analysed.table
-        matched = a.foreground if table is None else apply_table(a.foreground, a.alpha, table)
         size = (a.plate.shape[1], a.plate.shape[0])
-        pixels, placed_alpha = apply_placement(matched, a.alpha, look.placement, size)
+        pixels, placed_alpha = apply_placement(a.foreground, a.alpha, look.placement, size)
         if look.light_wrap > 0:
-            radius_px = LIGHT_WRAP_RADIUS * a.plate.shape[0]
-            light = self._plate_light(a, radius_px)
-            pixels = light_wrap(pixels, placed_alpha, light, strength=look.light_wrap, radius_px=radius_px)
-        composite = blend(pixels, a.plate, placed_alpha)
+            # The light falls on matched colours, so here the look-up is a pass of its own.
+            pixels = pixels if table is None else apply_table(pixels, placed_alpha, table)
+            pixels = self._lit(a, pixels, placed_alpha, look.light_wrap)
+            composite = blend(pixels, a.plate, placed_alpha)
+        else:
+            composite = blend(pixels, a.plate, placed_alpha, table=table)
         return Rendered(a.frame, a.alpha, a.foreground, a.plate, composite, look.placement, table)
+
+    def compose_all(self, frames: Iterable[Analysed], look: Look) -> Iterator[Rendered]:
+        """Every frame finished, in order, one by one."""
+        for analysed in frames:
+            yield self.compose(analysed, look)
+
+    def _lit(self, analysed: Analysed, pixels: Pixels, alpha: Alpha8, strength: float) -> Pixels:
+        radius_px = LIGHT_WRAP_RADIUS * analysed.plate.shape[0]
+        light = self._plate_light(analysed, radius_px)
+        return light_wrap(pixels, alpha, light, strength=strength, radius_px=radius_px)
 
     def _plate_light(self, analysed: Analysed, radius_px: float) -> Pixels:
         key = (analysed.plate_key, analysed.plate.shape)
@@ -229,7 +277,10 @@ class Compositor:
 
 
 class FrameProcessor:
-    """The whole chain on one thread, with its state; one a stream, not thread-safe. analyser: its first half."""
+    """The whole chain, with its state; one a stream. analyser: its first half.
+
+    `process` runs both halves on one thread. `analyse` and `compose_all` may run on two, each always on the same.
+    """
 
     def __init__(
         self,
@@ -239,13 +290,48 @@ class FrameProcessor:
         look: Look,
         matcher: Matcher | None,
         clock: StageClock | None = None,
+        compositor: Composes | None = None,
     ) -> None:
         self.clock = clock or StageClock()
         self.analyser = FrameAnalyser(segmenter=segmenter, plate=plate, look=look, matcher=matcher, clock=self.clock)
-        self._compositor = Compositor()
+        self._compositor = compositor or Compositor()
+
+    def analyse(self, frame: Frame, size: Size) -> Analysed:
+        """Find the person and the curve of one frame; the composite will have `size` (width, height)."""
+        return self.analyser.analyse(frame, size)
+
+    def compose_all(self, frames: Iterable[Analysed]) -> Iterator[Rendered]:
+        """Put frames together, in order; timed without the waiting for them."""
+        waiting = _Waiting(frames)
+        finished = self._compositor.compose_all(waiting, self.analyser.look)
+        while True:
+            started_s, waited_s = time.perf_counter(), waiting.seconds
+            rendered = next(finished, None)
+            if rendered is None:
+                return
+            self.clock.add("composite", time.perf_counter() - started_s - (waiting.seconds - waited_s))
+            yield rendered
 
     def process(self, frame: Frame, size: Size) -> Rendered:
-        """Run the chain on one frame; the composite has `size` (width, height)."""
-        analysed = self.analyser.analyse(frame, size)
+        """Run the chain on one frame."""
+        analysed = self.analyse(frame, size)
         with self.clock.time("composite"):
             return self._compositor.compose(analysed, self.analyser.look)
+
+
+class _Waiting:
+    """The same frames, and how long they were waited for."""
+
+    def __init__(self, frames: Iterable[Analysed]) -> None:
+        self._frames = iter(frames)
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[Analysed]:
+        return self
+
+    def __next__(self) -> Analysed:
+        started_s = time.perf_counter()
+        try:
+            return next(self._frames)
+        finally:
+            self.seconds += time.perf_counter() - started_s

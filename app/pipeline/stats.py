@@ -35,9 +35,13 @@ class StageClock:
         try:
             yield
         finally:
-            kept = self._durations_ms[stage]
-            if len(kept) < _KEPT_CALLS:
-                kept.append(1000.0 * (time.perf_counter() - started))
+            self.add(stage, time.perf_counter() - started)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Count one call of a stage that took so long."""
+        kept = self._durations_ms[stage]
+        if len(kept) < _KEPT_CALLS:
+            kept.append(1000.0 * seconds)
 
     def medians_ms(self) -> dict[str, float]:
         """Median ms a call by stage, in order of first use; the first calls (warm-up) are left out."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Final
 
 import cv2
-import torch
 
 STAGES_AT_ONCE: Final = 3
 """Decoding, processing and encoding run side by side."""
+
+_shared: list[int] = []
+"""The share torch is held to once it is loaded, if anybody asked for sharing."""
 
 
 def stage_threads() -> int:
@@ -21,7 +24,17 @@ def share_cores() -> None:
     """Limit OpenCV and torch to one stage's share; process-wide, so a program's choice, not a library's.
 
     Measured on 2 cores, 720p with encoding, interleaved runs: 25.7 and 26.0 frames/s with each library's own
-    default, 29.7 and 34.6 with one thread each (LiteRT too).
+    default, 29.7 and 34.6 with one thread each (LiteRT too). Torch is not loaded for this: see `limit_torch`.
     """
     cv2.setNumThreads(stage_threads())
-    torch.set_num_threads(stage_threads())
+    _shared[:] = [stage_threads()]
+    if "torch" in sys.modules:
+        limit_torch()
+
+
+def limit_torch() -> None:
+    """Hold torch to its share, if `share_cores` was called; for who loads torch after it."""
+    if _shared:
+        import torch
+
+        torch.set_num_threads(_shared[0])

@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from app.domain.compositing import Table
 from app.pipeline.clip_scoring import IDENTITY, ClipScorer, PictureScore, rendered
 from app.pipeline.curve_recording import (
     REST_RATE_HZ,
@@ -24,12 +25,11 @@ from app.pipeline.curve_recording import (
     record_rest,
     replay,
 )
-from app.pipeline.engine_loading import load_engine
-from app.pipeline.matching import Table
+from app.pipeline.engine_loading import load_reference
 from app.pipeline.plate_kinds import ImagePlate, Plate
 from app.pipeline.plates import open_plate
 from app.pipeline.video_scenes import LIGHTS, FilmedClip, Light, Notice, PlayedPlate, film, known_curve
-from harmonizer import Harmonizer, SmoothingSettings
+from harmonizer import CurveEngine, SmoothingSettings
 from harmonizer.curves import Lut, lut8
 from harmonizer.metrics import PEAK
 from harmonizer.temporal import colour_steps, curve_velocity, rms, settling_time_s
@@ -115,7 +115,7 @@ def evaluate_video(
     weights: shipped names or files, None the default. rest_s: how long frames are held still, at least MIN_REST_S,
     and looked at after a change. UserError for weights and clips that can't be used.
     """
-    engines = [load_engine(name) for name in weights]
+    engines = [load_reference(name) for name in weights]
     rest_frames = round(rest_s * REST_RATE_HZ)
     rows: list[Measurement] = []
     for path in clips:
@@ -155,7 +155,7 @@ def _given(clip: FilmedClip, scorer: ClipScorer) -> Iterator[Measurement]:
 
 
 def _moving(
-    clip: FilmedClip, scorer: ClipScorer, engine: Harmonizer, tick: Callable[[], None]
+    clip: FilmedClip, scorer: ClipScorer, engine: CurveEngine, tick: Callable[[], None]
 ) -> Iterator[Measurement]:
     for scene, recolouring in _scenes(len(clip.frames)):
         moments = record_moving(clip, recolouring, engine)
@@ -172,7 +172,7 @@ def _still(clip: FilmedClip, lights: Sequence[Light], plates: Sequence[Plate]) -
 
 
 def _at_rest(
-    clip: FilmedClip, engine: Harmonizer, frames: int, notice: Notice, tick: Callable[[], None]
+    clip: FilmedClip, engine: CurveEngine, frames: int, notice: Notice, tick: Callable[[], None]
 ) -> Iterator[Measurement]:
     plate = ImagePlate(clip.plates[clip.fullest])
     for name, light in LIGHTS.items():
@@ -227,7 +227,7 @@ def _built_in(name: str, clip: FilmedClip) -> ImagePlate:
 
 
 def _settling(
-    clip: FilmedClip, engine: Harmonizer, frames: int, notice: Notice, tick: Callable[[], None]
+    clip: FilmedClip, engine: CurveEngine, frames: int, notice: Notice, tick: Callable[[], None]
 ) -> Iterator[Measurement]:
     for name, scene in _changes(clip, frames):
         moments = record_rest(scene, engine, seed=_SEED, notice=notice).moments

@@ -18,10 +18,9 @@ import numpy as np
 import torch
 
 from app.domain.alpha import grow
-from app.domain.compositing import Size, as_uint8, blend, blur_plate
+from app.domain.compositing import Size, Table, as_uint8, blend, blur_plate
 from app.domain.errors import UserError
 from app.domain.frame import Alpha8, Frame, Pixels
-from app.pipeline.matching import Table
 from app.pipeline.matte import MatteRefiner
 from app.pipeline.plate_kinds import ImagePlate
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter

@@ -16,7 +16,7 @@ from app.pipeline.segmentation import Segmenter
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
 from app.pipeline.stages import FrameProcessor, Rendered
 from app.ui.still_engine import StillEngine
-from harmonizer import Harmonizer
+from harmonizer import CurveEngine
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class PreviewMaker:
     """
 
     def __init__(self) -> None:
-        self._engine: tuple[str, Harmonizer] | None = None
+        self._engine: tuple[str, CurveEngine] | None = None
         self._segmenter: tuple[SegmenterChoice, Size, Segmenter] | None = None
         self._plate: tuple[str, OpenPlate] | None = None
         self._made: _Made | None = None
@@ -67,7 +67,7 @@ class PreviewMaker:
         )
         return processor.process(frame, frame.size)
 
-    def _engine_for(self, model: str) -> Harmonizer:
+    def _engine_for(self, model: str) -> CurveEngine:
         if self._engine is None or self._engine[0] != model:
             self._engine = model, StillEngine(load_engine(model))
         return self._engine[1]

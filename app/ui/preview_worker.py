@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import pyqtSignal
 
+from app.pipeline.kernel_cache import prepare_kernels
 from app.ui.choices import Pictures, PreviewRequest, Source, View
 from app.ui.clips import Clip, open_clip
 from app.ui.images import images_of, to_image
@@ -73,5 +74,6 @@ class PreviewWorker(Worker):
         if self._maker is None:
             from app.ui.preview_job import PreviewMaker
 
+            prepare_kernels()
             self._maker = PreviewMaker()
         return self._maker

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from harmonizer.baselines import match_histograms, reinhard
-from harmonizer.curves import apply_cascade
 from harmonizer.metrics import fmse
 from harmonizer.network import CurveNet, curves_of
+from harmonizer.torch_curves import apply_cascade
 from harmonizer.training.light import recolour, srgb_to_linear
 from harmonizer.training.pictures import Pictures
 from harmonizer.training.views import random_regions, views_of

@@ -15,10 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from harmonizer.backbone import BackboneName
-from harmonizer.config import HeadName, NetworkConfig
-from harmonizer.curves import apply_cascade
+from harmonizer.config import BackboneName, HeadName, NetworkConfig
 from harmonizer.network import CurveNet, build_network, embedded
+from harmonizer.torch_curves import apply_cascade
 from harmonizer.training.checkpoints import CHECKPOINT_FILE, LOG_FILE, add_to_log, first_line, read_checkpoint
 from harmonizer.training.evaluate import EvalSet, network_outputs, per_picture_fmse
 from harmonizer.training.loss import Discriminator, LossWeights, cascade_loss, generator_term, judge_loss

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from harmonizer.curves import apply_cascade
+from harmonizer.torch_curves import apply_cascade
 from harmonizer.training.light import srgb_to_linear
 from harmonizer.training.views import Points
 

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harmonizer.config import SemanticClass, Views
+from harmonizer.config import SemanticClass
+from harmonizer.network import Views
 from harmonizer.training.light import linear_to_srgb, recolour, relight, srgb_to_linear
 from harmonizer.training.pictures import Pictures
 

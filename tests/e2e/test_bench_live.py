@@ -1,10 +1,8 @@
-import os
-import time
-
 import pytest
 
-from app.pipeline.live.live_bench import percentiles, process_age_s, rss_facts, slope, to_bgra
-from app.ui.window_bench import stalls
+from app.pipeline.bench.preview import to_bgra
+from app.pipeline.video_reader import VideoReader
+from app.ui.window_counts import stalls
 from tests.support.media import write_clip
 
 
@@ -20,12 +18,14 @@ def check_counts(report):
     assert report["captured"] >= report["finished"] > 0
     assert report["fps"] > 0
     assert 0 < report["latency_p50_ms"] <= report["latency_p95_ms"] <= report["latency_p99_ms"]
-    assert report["dropped_percent"] == pytest.approx(100 * sum(report["drops"].values()) / due, abs=0.01)
-    assert set(report["drops_percent"]) == set(report["drops"])
+    assert report["dropped_pct"] == pytest.approx(100 * sum(report["drops"].values()) / due, abs=0.01)
+    assert set(report["drops_pct"]) == set(report["drops"])
     assert report["covered"] == 0
     assert report["rss_start_mb"] > 50
     assert report["rss_end_mb"] > 50
-    assert report["cpu_percent"] > 0
+    assert report["rss_mb"] >= max(report["rss_start_mb"], report["rss_end_mb"])
+    assert report["cpu_cores"] > 0
+    assert report["others_cpu_percent"] >= 0
     assert {"segment", "match", "composite"} <= set(report["stages_ms"])
     assert all(ms > 0 for ms in report["stages_ms"].values())
 
@@ -39,10 +39,12 @@ def test_live_figures_of_a_clip_fit_together(run_json, talk):
     assert report["seconds"] == pytest.approx(1.5, abs=0.5)
     assert report["converted"] <= report["finished"] + 1
     assert report["fps"] <= 13
-    assert 0 < report["first_picture_s"] <= report["first_match_s"] <= process_age_s()
+    assert 0 < report["first_picture_s"] <= report["first_match_s"]
     assert 0 < report["release_s"] < 20
     assert report["recording"] is None
-    assert report["cpus"] == os.cpu_count()
+    assert report["paced"] is True
+    assert report["size"] == "320x180"
+    assert report["machine"]["cores"] >= 1
 
 
 def test_a_recording_beside_it_takes_the_pictures_and_leaves_nothing(run_json, talk, tmp_path, monkeypatch):
@@ -57,6 +59,35 @@ def test_a_recording_beside_it_takes_the_pictures_and_leaves_nothing(run_json, t
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_clip_is_scaled_and_its_recording_kept_under_the_name_given(run_json, talk, tmp_path):
+    kept = tmp_path / "kept.mp4"
+    words = ("bench", "live", "--clip", talk, "--size", "160x90", "--seconds", "1", "--record", kept)
+    code, report = run_json(*words)
+    assert code == 0
+    check_counts(report)
+    assert report["source"] == str(talk)
+    assert report["size"] == "160x90"
+    assert report["recording"]["failure"] is None
+    assert list(tmp_path.iterdir()) == [kept]
+    with VideoReader(kept) as reader:
+        assert reader.info.size == (160, 90)
+        assert sum(1 for _ in reader) == report["recording"]["frames"] > 0
+    code, error = run_json(*words)
+    assert code == 4
+    assert "kept.mp4" in error["error"]
+
+
+def test_an_unpaced_run_is_not_held_to_the_clips_rate(run_json, talk):
+    code, report = run_json("bench", "live", "--clip", talk, "--seconds", "1.5", "--unpaced")
+    assert code == 0
+    check_counts(report)
+    assert report["paced"] is False
+    assert report["granted"].endswith("unpaced")
+    assert report["level"] == 0
+    assert "over the frame rate" not in report["drops"]
+    assert report["dropped_pct"] < 20, "without back pressure most frames would be replaced by the next"
+
+
 def test_settings_and_size_reach_the_pipeline(run_json):
     code, report = run_json(
         *("bench", "live", "--source", "sample", "--seconds", "1", "--size", "640x480"),
@@ -68,7 +99,7 @@ def test_settings_and_size_reach_the_pipeline(run_json):
 
 
 def test_a_source_without_a_person_is_measured_without_a_match(run, monkeypatch):
-    monkeypatch.setattr("app.pipeline.live.live_bench.CURVE_LIMIT_S", 0.5)
+    monkeypatch.setattr("app.pipeline.bench.live.CURVE_LIMIT_S", 0.5)
     code, out, _ = run("bench", "live", "--source", "pattern", "--size", "640x480", "--seconds", "1")
     assert code == 0
     assert "first_match_s" in out
@@ -84,7 +115,12 @@ def test_a_source_without_a_person_is_measured_without_a_match(run, monkeypatch)
         (["--source", "sample", "--set", "match.strength=7"], 2, "Strength"),
         (["--source", "sample", "--set", "match.nothing=1"], 2, "match.nothing"),
         (["--source", "sample", "--size", "17x17"], 2, "17x17"),
-        ([], 2, "--source"),
+        (["--source", "sample", "--clip", "talk.mp4"], 2, "not both"),
+        (["--clip", "missing.mp4"], 3, "missing.mp4"),
+        (["--unpaced", "--record"], 2, "unpaced"),
+        (["--unpaced", "--source", "sample"], 2, "unpaced"),
+        (["--clip", "missing.mp4", "--record", "out.webm"], 4, "out.webm"),
+        (["--clip", "missing.mp4", "--record", "no-such-folder/out.mp4"], 4, "no-such-folder"),
     ],
 )
 def test_what_cannot_be_measured_is_said_in_a_sentence(run_json, words, code, said):
@@ -117,31 +153,6 @@ def test_a_window_on_a_missing_clip_ends_with_the_reason(run_json):
     code, report = run_json("bench", "window", "--source", "missing.mp4", "--platform", "offscreen", "--seconds", "1")
     assert code == report["code"] == 3
     assert "missing.mp4" in report["error"]
-
-
-def test_a_steady_rise_is_found_and_a_flat_line_has_none():
-    assert slope([0.0, 1.0, 2.0], [5.0, 7.0, 9.0]) == pytest.approx(2)
-    assert slope([0.0, 1.0, 2.0], [5.0, 5.0, 5.0]) == pytest.approx(0)
-    assert slope([0.0], [5.0]) == 0
-
-
-def test_memory_that_grows_at_first_and_then_holds_has_no_late_slope():
-    facts = rss_facts([(0.0, 100.0), (1.0, 110.0), (2.0, 120.0), (3.0, 120.0), (4.0, 120.0)])
-    assert facts["rss_start_mb"] == 100
-    assert facts["rss_end_mb"] == 120
-    assert facts["rss_slope_mb_min"] > 0
-    assert facts["rss_slope_late_mb_min"] == pytest.approx(0)
-
-
-def test_percentiles_of_nothing_are_none():
-    assert percentiles([], (50, 95)) == [None, None]
-    assert percentiles([1.0, 2.0, 3.0], (50,)) == [2.0]
-
-
-def test_the_age_of_this_process_grows_as_the_clock_does():
-    before, since_s = process_age_s(), time.monotonic()
-    time.sleep(0.05)
-    assert process_age_s() - before == pytest.approx(time.monotonic() - since_s, abs=0.02)
 
 
 def test_pictures_for_the_screen_fit_and_are_never_enlarged(person_pictures):

@@ -72,26 +72,3 @@ def test_models_and_devices_are_listed(run_json):
     assert code == 0
     assert devices["compute"][0].startswith("cpu")
     assert "libx264" in devices["encoders"]
-
-
-def test_curve_bench_reports_a_ratio_and_equal_pictures(run_json):
-    code, report = run_json("bench", "curves", "--size", "96x64", "--frames", "1")
-    assert code == 0
-    assert report["ratio"] > 1
-    assert report["max_difference_levels"] <= 1
-
-
-def test_render_bench_splits_by_stage(run_json, person_clip):
-    code, report = run_json("bench", "render", "--clip", person_clip, "--frames", "8")
-    assert code == 0
-    assert report["fps"] > 0
-    assert "encode" in report["stages_ms"]
-
-
-def test_network_bench_compares_ours_with_the_published_one(run_json):
-    code, result = run_json("bench", "network", "--frames", 2)
-    assert code == 0
-    first, *others = result["networks"]
-    assert first["ratio"] == 1.0
-    assert [row["network"] for row in others][-1] == "platematch-s"
-    assert all(row["ms"] > 0 for row in result["networks"])

@@ -3,8 +3,9 @@ import pytest
 import torch
 
 from harmonizer.config import SemanticClass, one_hot
-from harmonizer.curves import apply_cascade, fold
+from harmonizer.curves import fold
 from harmonizer.reference import cascade
+from harmonizer.torch_curves import apply_cascade
 from harmonizer.weights import load_published, network_from_published
 from tests.support import numpy_s2crnet as reference
 from tests.support.published import published_state
@@ -32,7 +33,7 @@ def test_published_checkpoint_gives_the_curves_of_the_formula(checkpoint, thumbn
     path, state = checkpoint
     network = load_published(path)
     embedded = network.embed(thumbnails)
-    hot = None if label is None else one_hot(label)
+    hot = None if label is None else torch.from_numpy(one_hot(label))
     knots = network.knots(embedded[:1], embedded[1:], hot)
 
     levels = np.tile(np.linspace(0, 1, 777), (3, 1))
@@ -56,7 +57,7 @@ def test_folded_table_equals_the_published_64_step_loop_on_pixels():
     image = torch.randint(0, 256, (1, 3, 16, 16), generator=generator)
     long_way = cascade(image.double() / 255.0, slopes)[0]
 
-    from harmonizer.curves import knots_from_slopes
+    from harmonizer.torch_curves import knots_from_slopes
 
     table = fold(knots_from_slopes(slopes)[0].numpy())
     short_way = np.stack([table[c][image[0, c].numpy()] for c in range(3)])

@@ -4,9 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from harmonizer.curves import apply_lut, evaluate, fold, knots_from_slopes, lut8, monotone_knots
+from harmonizer.curves import apply_lut, evaluate, fold, lut8
 from harmonizer.reference import cascade
 from harmonizer.smoothing import ema_step, one_euro_step
+from harmonizer.torch_curves import knots_from_slopes, monotone_knots
 
 HALF_LEVEL = 0.5 / 255.0
 

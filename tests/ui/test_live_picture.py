@@ -3,12 +3,14 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QPointF, Qt
 
+from app.domain.governor import LEVELS, Governor
 from app.pipeline.images import save_image
 from app.ui.choices import View
 from tests.ui.helpers import GREEN, WALL, color_at, picture, portrait, wait_until
 from tests.ui.live_helpers import (
     FACE,
     ROOM,
+    await_new_picture,
     button,
     has,
     near,
@@ -295,12 +297,27 @@ def test_match_anew_comes_at_once_to_what_else_takes_its_time(live):
     until_shown(live, is_settled)
 
 
+def test_reduced_quality_is_said_and_shown_and_switched_off_by_hand(live, monkeypatch):
+    monkeypatch.setattr(Governor, "follow", lambda self, reading, *, useful: 5)
+    line, preview = live.workspace.status, live.workspace.preview
+    whole = preview.picture_rect()
+    wait_until(lambda: "Quality reduced: smaller preview" in line.shown)
+    assert live.live.desk.facts().reduced == LEVELS[5].words
+    assert "smaller preview" in line.accessibleDescription()
+    await_new_picture(live)
+    assert preview.picture_rect() == whole
+    assert near(color_at(live, *ROOM), GREEN)
+    set_value(live, "camera", "keep_up", False)
+    wait_until(lambda: not any("reduced" in words for words in line.shown))
+    assert live.live.desk.facts().level == 0
+
+
 def test_the_status_line_says_how_it_runs(live):
     status = live.workspace.status
 
     def is_told(_window):
         words = " ".join(status.shown)
-        return all(part in words for part in ("fps", "ms", "dropped", "still", "320 \u00d7 180", "Virtual camera off"))
+        return all(part in words for part in ("fps", "ms", "dropped", "spared", "320 \u00d7 180", "Virtual camera off"))
 
     until_shown(live, is_told)
     facts = live.live.desk.facts()

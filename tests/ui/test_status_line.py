@@ -5,7 +5,9 @@ from PyQt6.QtCore import QPoint
 from PyQt6.QtGui import QHelpEvent
 from PyQt6.QtWidgets import QApplication, QToolTip
 
-from app.ui.live.status_line import LiveFacts, StatusLine, size_words
+from app.domain.governor import LEVELS
+from app.ui.live.live_facts import LiveFacts, size_words
+from app.ui.live.status_line import StatusLine
 from app.ui.theme import apply_theme
 
 GOOD = LiveFacts(
@@ -46,7 +48,7 @@ def test_everything_is_shown_where_there_is_room(line):
         "29.9 / 30 fps",
         "31 / 48 ms",
         "3 dropped (0.1 %)",
-        "35 % still",
+        "35 % spared",
         "CPU, 2 threads",
         "1280 \u00d7 720, 30 fps, MJPG",
         "12:04",
@@ -58,7 +60,7 @@ def test_everything_is_shown_where_there_is_room(line):
 
 def test_what_nobody_knows_yet_is_not_made_up(line):
     line.show_facts(LiveFacts())
-    assert line.shown == ("\u2013 / 30 fps", "\u2013 / \u2013 ms", "0 dropped", "0 % still", "Virtual camera off")
+    assert line.shown == ("\u2013 / 30 fps", "\u2013 / \u2013 ms", "0 dropped", "0 % spared", "Virtual camera off")
 
 
 @pytest.mark.parametrize("width", [1280, 900, 640, 400, 200])
@@ -169,6 +171,30 @@ def test_a_recording_in_words(line):
     assert "1:18:44 paused" in line.shown
     line.show_facts(replace(GOOD, recording_s=None, disk_left_bytes=None))
     assert line.shown[-2:] == ("1280 \u00d7 720, 30 fps, MJPG", "/dev/video10")
+
+
+@pytest.mark.parametrize("level", range(1, len(LEVELS)))
+def test_reduced_quality_in_words_with_the_reason_and_what_comes_next(line, level):
+    reduced = LEVELS[level].words
+    line.show_facts(replace(GOOD, level=level, reduced=reduced))
+    said = f"Quality reduced: {reduced[-1]}"
+    assert said in line.shown
+    explained = next(
+        words for words in (line.explanation_at(QPoint(x, 14)) for x in range(1280)) if words.startswith(said)
+    )
+    assert "can't hold the frame rate" in explained
+    assert all(what in explained for what in reduced)
+    assert ("next: " in explained) == (level + 1 < len(LEVELS))
+    assert level + 1 == len(LEVELS) or LEVELS[level + 1].words[-1] in explained
+    line.show_facts(GOOD)
+    assert said not in line.shown
+
+
+def test_reduced_quality_has_a_colour_and_room_where_it_is_narrow(line):
+    line.resize(560, 28)
+    line.show_facts(replace(GOOD, level=1, reduced=LEVELS[1].words))
+    assert "Quality reduced: mask every 2nd frame" in line.shown
+    assert colourful(line) > 20
 
 
 def test_sizes_are_written_as_people_read_them():

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from app.pipeline.matching import MOVING_PLATE_REFRESH_S, Matcher, MatchSettings, apply_table, coarse_box
+from app.domain.compositing import apply_table
+from app.pipeline.matching import MOVING_PLATE_REFRESH_S, Matcher, MatchSettings, coarse_box
 from harmonizer import Harmonizer, SmoothingSettings
 from harmonizer.weights import load_shipped
 

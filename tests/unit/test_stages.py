@@ -95,7 +95,15 @@ def test_stages_are_timed_by_name():
     with open_plate("#102030") as plate:
         processor = FrameProcessor(segmenter=DiscSegmenter(), plate=plate, look=Look(match=None), matcher=None)
         processor.process(frame(), SIZE)
-    assert list(processor.clock.medians_ms()) == ["segment", "refine", "plate", "clean edge", "match", "composite"]
+    assert list(processor.clock.medians_ms()) == [
+        "thumbnail",
+        "segment",
+        "refine",
+        "plate",
+        "clean edge",
+        "match",
+        "composite",
+    ]
 
 
 class Scripted:

@@ -14,42 +14,35 @@ from typing import Final
 import cv2
 import numpy as np
 
-from app.domain.cells import grid_for, resample, shrink, shrunk_into
-from app.domain.compositing import Size, as_uint8, solid_plate
+from app.domain.compositing import Size, solid_plate
 from app.domain.errors import UserError
-from app.domain.exposure import Light, light_table, observe
 from app.domain.frame import Alpha, Alpha8, Frame, Pixels
 from app.domain.framing import Framing, find_person, follow, framed
+from app.domain.governor import LEVELS, Level
 from app.domain.placement import Placement
-from app.domain.settings import PlacementOptions, Settings, size_in_words
-from app.domain.steadiness import carry
+from app.domain.settings import Settings, size_in_words
 from app.domain.stillness import Glance, change_levels, glance
+from app.pipeline.live.carrying import carried_alpha
 from app.pipeline.live.engine_loader import EngineLoader
+from app.pipeline.live.intake import CameraLight, cropped, limited
 from app.pipeline.live.live_plates import COVER_RGB, NonePlate, SourcePlate, TransparentPlate, open_live_plate
 from app.pipeline.live.pictures import Captured
 from app.pipeline.look_settings import look_of, segmenter_choice_of
-from app.pipeline.matching import Matcher, Table
+from app.pipeline.matching import Matcher
 from app.pipeline.model_files import ModelName
 from app.pipeline.plates import BlurPlate, ColourPlate, OpenPlate
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.segmenter_choice import SegmenterChoice, model_for, open_segmenter
-from app.pipeline.stages import Analysed, FrameAnalyser, Look
+from app.pipeline.stages import ESTIMATE_EVERY_S, Analysed, FrameAnalyser, Look
 from app.pipeline.stats import StageClock
 
 log = logging.getLogger(__name__)
-
-MAX_SIDE_PX: Final = 1920
-"""Larger frames are reduced first: a call shows no more, and a 4K screen would cost four times the time."""
 
 MAX_HELD_FRAMES: Final = 10
 """A still picture is analysed anew this often, whatever the threshold says."""
 
 FULL_COVERAGE: Final = 0.97
 """A matte that covers more of the frame than this has found the room, not a person."""
-
-ESTIMATE_EVERY_S: Final = 0.09
-"""The colours of a scene change slowly, and are smoothed over half a second at rest: every third frame at 30 fps is
-enough. A cut, another plate and what `_last` is forgotten for are estimated at once."""
 
 NEW_STREAM_GAP_S: Final = 1.0
 
@@ -90,9 +83,10 @@ class LiveAnalyser:
         self._glance: Glance | None = None
         self._since_look = 0
         self._is_frozen = False
-        self._light: Light | None = None
+        self._light = CameraLight()
+        self._level = LEVELS[0]
         self._framing: Framing | None = None
-        self._time_s = self._estimated_s = 0.0
+        self._time_s = 0.0
 
     def apply(self, settings: Settings) -> None:
         """Use these settings from the next frame on.
@@ -111,6 +105,14 @@ class LiveAnalyser:
         if not settings.placement.auto_frame:
             self._framing = None
 
+    def reduce(self, level: Level) -> None:
+        """Do so much work from the next frame on; what is remembered stays, so that nothing jumps."""
+        if level is self._level:
+            return
+        self._level = level
+        if self._analyser is not None:
+            self._analyser.look = self._look_now()
+
     def freeze(self, *, frozen: bool) -> None:
         """Hold the curve as it is, or let it follow again."""
         self._is_frozen = frozen
@@ -125,7 +127,8 @@ class LiveAnalyser:
 
     def start_over(self) -> None:
         """Forget earlier frames: what comes next is another stream."""
-        self._last = self._light = self._framing = None
+        self._last = self._framing = None
+        self._light.start_over()
         if self._analyser is not None:
             self._analyser.start_over()
 
@@ -143,9 +146,10 @@ class LiveAnalyser:
 
     def analyse(self, captured: Captured) -> LiveAnalysed:
         """Analyse one frame. UserError when plate or segmenter can't be had; the caller covers then."""
-        source = _limited(captured.frame)
+        source = limited(captured.frame)
         size = self._out_size(source.size)
-        frame = self._lit(_cropped(source, self._settings.placement))
+        known = None if self._last is None else self._last.alpha
+        frame = self._light.lit(cropped(source, self._settings.placement), self._settings.camera, known)
         self._start_over_after_gap(frame)
         if isinstance(self._plate, NonePlate):
             return self._as_it_is(captured, frame, size)
@@ -171,10 +175,15 @@ class LiveAnalyser:
         self._engines.close()
 
     def _look_now(self) -> Look:
-        """The look, without a match or a light to wrap where there is nothing to take them from."""
+        """The look with as much work as is to be done, and nothing of a plate that has no light of its own."""
+        look, level = self._look, self._level
         if isinstance(self._plate, TransparentPlate):
-            return replace(self._look, match=None, light_wrap=0.0)
-        return self._look
+            look = replace(look, match=None, light_wrap=0.0)
+        return replace(
+            look,
+            matte=replace(look.matte, refine_edges=look.matte.refine_edges and level.fine_edges),
+            decontaminate=look.decontaminate and level.decontaminate,
+        )
 
     def _cover(self, plate: Pixels) -> Pixels:
         """What may cover a frame: the room out of focus may not, since nobody knows who is in it then."""
@@ -242,26 +251,23 @@ class LiveAnalyser:
             if self._is_still(now):
                 self._since_look += 1
                 return analyser.analyse(frame, size, held=last), True
-            if analyser.coarse is not None and self._may_carry(analyser):
+            carried = self._carried(analyser, last.frame, frame)
+            if carried is not None:
                 self._since_look += 1
                 # What stands still is compared with this frame from here on: its matte is the one held.
                 self._glance = now
-                carried = carried_alpha(analyser.coarse, last.frame.pixels, frame.pixels)
                 return analyser.analyse(frame, size, coarse=carried), True
         self._glance, self._since_look = now, 0
-        return analyser.analyse(frame, size, estimate=self._estimate_is_due(frame)), False
+        analyser.estimate_every_s = ESTIMATE_EVERY_S * self._level.analyse_every
+        return analyser.analyse(frame, size), False
 
-    def _estimate_is_due(self, frame: Frame) -> bool:
-        """Whether the curve is to be estimated anew; between estimates the smoothing goes on with the last."""
-        if self._last is not None and 0 <= frame.time_s - self._estimated_s < ESTIMATE_EVERY_S:
-            return False
-        self._estimated_s = frame.time_s
-        return True
-
-    def _may_carry(self, analyser: FrameAnalyser) -> bool:
-        """Whether this frame may do with the last matte, moved along; a colour key is found anew as quickly."""
-        due = self._since_look + 1 >= self._settings.camera.analyse_every
-        return not due and analyser.segmenter.coarse
+    def _carried(self, analyser: FrameAnalyser, last: Frame, frame: Frame) -> Alpha | None:
+        """The last coarse alpha, moved along, where this frame may do with it; a colour key is found as quickly."""
+        every = max(self._settings.camera.analyse_every, self._level.analyse_every)
+        if self._since_look + 1 >= every or analyser.coarse is None or not analyser.segmenter.coarse:
+            return None
+        with self._clock.time("carry"):
+            return carried_alpha(analyser.coarse, last.pixels, frame.pixels)
 
     def _is_still(self, now: Glance) -> bool:
         threshold = self._settings.camera.still_levels
@@ -280,20 +286,6 @@ class LiveAnalyser:
     def _out_size(self, source: Size) -> Size:
         return size_in_words(self._settings.output.size) or source
 
-    def _lit(self, frame: Frame) -> Frame:
-        """The frame in the light the camera options ask for."""
-        camera = self._settings.camera
-        if camera.low_light <= 0 and not camera.lock_white_balance:
-            self._light = None
-            return frame
-        known = self._last.alpha if self._last is not None else None
-        lock = camera.lock_white_balance
-        self._light = observe(self._light, frame.pixels, known, time_s=frame.time_s, lock=lock)
-        table: Table | None = light_table(self._light, lift=camera.low_light, lock=lock)
-        if table is None:
-            return frame
-        return replace(frame, pixels=as_uint8(cv2.LUT(frame.pixels, table.reshape(1, 256, 3))))
-
     def _follow(self, analysed: Analysed, size: Size) -> Placement:
         if not self._settings.placement.auto_frame:
             return self._look.placement
@@ -306,29 +298,3 @@ def _is_the_room(coarse: Alpha | None, alpha: Alpha8) -> bool:
     """Whether the room was taken for a person; in the finished matte smoothing would show that late."""
     found = 0.0 if coarse is None else cv2.mean(coarse)[0]
     return max(found, cv2.mean(alpha)[0] / 255) >= FULL_COVERAGE
-
-
-def carried_alpha(coarse: Alpha, before: Pixels, now: Pixels) -> Alpha:
-    """A coarse alpha, (h, w), moved along with the picture, from one frame's pixels (H, W, 3) to another's."""
-    grid = grid_for(now.shape[1], now.shape[0])
-    small = [as_uint8(cv2.cvtColor(shrink(p, grid.size), cv2.COLOR_RGB2GRAY)) for p in (now, before)]
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST).calc(
-        small[0], small[1], np.empty(0, np.float32)
-    )
-    return carry(resample(coarse, grid.size), np.asarray(flow, np.float32))
-
-
-def _limited(frame: Frame) -> Frame:
-    """The frame no larger than a live picture need be."""
-    pixels = shrunk_into(frame.pixels, (MAX_SIDE_PX, MAX_SIDE_PX))
-    return frame if pixels is frame.pixels else replace(frame, pixels=pixels)
-
-
-def _cropped(frame: Frame, crop: PlacementOptions) -> Frame:
-    """The part of the frame that is used, at least 16 px a side."""
-    width, height = frame.size
-    left, top = round(crop.crop_left * width), round(crop.crop_top * height)
-    right, bottom = width - round(crop.crop_right * width), height - round(crop.crop_bottom * height)
-    if (left, top, right, bottom) == (0, 0, width, height) or min(right - left, bottom - top) < 16:
-        return frame
-    return replace(frame, pixels=np.ascontiguousarray(frame.pixels[top:bottom, left:right]))

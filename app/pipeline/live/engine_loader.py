@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from app.domain.errors import UserError
 from app.pipeline.engine_loading import load_engine
-from harmonizer import Harmonizer
+from harmonizer import CurveEngine
 
 log = logging.getLogger(__name__)
 
@@ -19,10 +19,10 @@ class EngineLoader:
     def __init__(self, on_failure: Callable[[UserError], None]) -> None:
         self._on_failure = on_failure
         self._wanted = ""
-        self._ready: tuple[str, Harmonizer] | None = None
+        self._ready: tuple[str, CurveEngine] | None = None
         self._thread: threading.Thread | None = None
 
-    def engine(self, name: str) -> Harmonizer | None:
+    def engine(self, name: str) -> CurveEngine | None:
         """The engine of that name once it is there; until then the one before it, or None."""
         if name != self._wanted and not self._is_loading():
             self._wanted = name

@@ -14,12 +14,26 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from app.domain.errors import UserError
+from app.domain.governor import ANALYSIS, Level
 from app.domain.settings import CameraOptions, Settings, size_in_words
 from app.pipeline.handover import LatestSlot
+from app.pipeline.kernel_cache import prepare_kernels
 from app.pipeline.live.capture import Capture, CaptureState, CaptureStatus
+from app.pipeline.live.composing import Composing
+from app.pipeline.live.darkness import Darkness
+from app.pipeline.live.keeping_up import (
+    ANALYSIS_BUSY,
+    COMPOSITING_BUSY,
+    DISPLAY_BUSY,
+    LOST_BY_SOURCE,
+    OVER_THE_RATE,
+    KeepingUp,
+    counts_of,
+)
 from app.pipeline.live.live_plates import NONE
 from app.pipeline.live.live_stats import LiveFigures, LiveStats
 from app.pipeline.live.notices import Repeats
@@ -28,11 +42,9 @@ from app.pipeline.live.pictures import Captured, Finished
 from app.pipeline.live.rate import RateCap
 from app.pipeline.live.sources import CaptureWish
 from app.pipeline.stats import StageClock
-from app.pipeline.torch_preload import import_torch_quietly
 
 if TYPE_CHECKING:
     from app.pipeline.live.analysis import LiveAnalysed, LiveAnalyser
-    from app.pipeline.stages import Compositor
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +54,6 @@ STOP_S: Final = 3.0
 
 REST_S: Final = 0.5
 """Without a frame for so long, a plate that is a camera is let go of too."""
-
-DARK_S: Final = 3.0
-BLACK_LEVEL: Final = 20
-"""Nothing brighter than this in a camera's picture is black: sensor noise behind a cover stays below."""
-
-_GLANCE_PX: Final = 16
 
 
 class LiveRunner:
@@ -71,18 +77,27 @@ class LiveRunner:
         self._analysed: LatestSlot[LiveAnalysed] = LatestSlot()
         self._capture = make_capture(self._captured, self._status_changed)
         self._outlet = Outlet(stats=self.stats, status=lambda: self._capture.status, say=self._say)
+        self._composing = Composing(
+            self._analysed,
+            self._outlet,
+            stats=self.stats,
+            clock=self.clock,
+            say=self._say,
+            may_show_room=lambda: self._settings.plate == NONE,
+        )
         self._before = self._counted()
         self._settings = Settings()
         self._commands: deque[Callable[[LiveAnalyser], None]] = deque()
         self._repeats = Repeats()
-        self._dark_since_s: float | None = None
+        self._darkness = Darkness()
+        self._keeping_up = KeepingUp()
         self._is_new_stream = False
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
             for name, work in (
                 ("live-analysis", self._analyse_all),
-                ("live-composite", self._compose_all),
+                ("live-composite", self._composing.run),
                 ("live-watch", self._watch),
             )
         ]
@@ -110,8 +125,12 @@ class LiveRunner:
     @property
     def is_dark(self) -> bool:
         """Whether the source has given nothing but black for a while: a cover or a privacy switch."""
-        since_s = self._dark_since_s
-        return since_s is not None and time.monotonic() - since_s > DARK_S
+        return self._darkness.is_lasting
+
+    @property
+    def level(self) -> Level:
+        """How much work is done now, for what makes pictures ready to be shown."""
+        return self._keeping_up.level
 
     def start(self, settings: Settings) -> None:
         """Begin, with the source the settings name."""
@@ -173,21 +192,24 @@ class LiveRunner:
 
     def figures(self) -> LiveFigures:
         """How it is doing."""
-        now = self._counted()
-        return self.stats.figures(time.monotonic(), elsewhere={key: now[key] - self._before[key] for key in now})
+        return replace(self._figures(time.monotonic()), level=self._keeping_up.index, loads=self._keeping_up.loads)
 
     def reset_figures(self) -> None:
         """Count anew from here."""
         self._before = self._counted()
         self.stats.reset()
 
+    def _figures(self, now_s: float) -> LiveFigures:
+        now = self._counted()
+        return self.stats.figures(now_s, elsewhere={key: now[key] - self._before[key] for key in now})
+
     def _counted(self) -> dict[str, int]:
         """Drops counted by the parts themselves, since the start."""
         return {
-            "lost by the source": self._capture.lost,
-            "analysis was busy": self._captured.dropped,
-            "compositing was busy": self._analysed.dropped,
-            "the display was busy": self.display.dropped,
+            LOST_BY_SOURCE: self._capture.lost,
+            ANALYSIS_BUSY: self._captured.dropped,
+            COMPOSITING_BUSY: self._analysed.dropped,
+            DISPLAY_BUSY: self.display.dropped,
         }
 
     def _status_changed(self, status: CaptureStatus) -> None:
@@ -209,7 +231,7 @@ class LiveRunner:
             )
 
     def _analyse_captured(self) -> None:
-        import_torch_quietly()
+        prepare_kernels()
         from app.pipeline.live.analysis import LiveAnalyser
         from app.pipeline.threads import share_cores
 
@@ -223,9 +245,10 @@ class LiveRunner:
                 if captured is None:
                     self._rest(analyser)
                 elif cap.allows(captured.captured_s, rate_hz=float(self._settings.camera.rate_hz)):
-                    self._analyse(analyser, captured)
+                    with self.stats.meters[ANALYSIS].at_work():
+                        self._analyse(analyser, captured)
                 else:
-                    self.stats.dropped("over the frame rate")
+                    self.stats.dropped(OVER_THE_RATE)
         finally:
             analyser.close()
 
@@ -238,7 +261,7 @@ class LiveRunner:
 
     def _analyse(self, analyser: LiveAnalyser, captured: Captured) -> None:
         """Analyse one frame; whatever goes wrong, the plate covers."""
-        self._watch_for_black(captured)
+        self._darkness.look(captured)
         try:
             if self._is_new_stream:
                 self._is_new_stream = False
@@ -246,6 +269,7 @@ class LiveRunner:
             while self._commands:
                 self._commands.popleft()(analyser)
             analyser.apply(self._settings)
+            analyser.reduce(self.level)
             result = analyser.analyse(captured)
         except UserError as error:
             self._say(error)
@@ -259,12 +283,6 @@ class LiveRunner:
         self.stats.dropped("analysis failed")
         self._outlet.hand_out_cover()
 
-    def _watch_for_black(self, captured: Captured) -> None:
-        if captured.frame.pixels[::_GLANCE_PX, ::_GLANCE_PX].max() > BLACK_LEVEL:
-            self._dark_since_s = None
-        elif self._dark_since_s is None:
-            self._dark_since_s = captured.captured_s
-
     def _say(self, error: UserError) -> None:
         """Say something once, not with every frame."""
         with self._outlet.lock:
@@ -272,46 +290,18 @@ class LiveRunner:
         if is_news:
             self._on_notice(error)
 
-    def _compose_all(self) -> None:
-        compositor: Compositor | None = None
-        while not self._analysed.is_closed:
-            item = self._analysed.take()
-            if item is None:
-                continue
-            if compositor is None:
-                from app.pipeline.stages import Compositor
-
-                compositor = Compositor()
-            self._compose(compositor, item)
-
-    def _compose(self, compositor: Compositor, item: LiveAnalysed) -> None:
-        if item.analysed is None:
-            self.stats.dropped("no clear outline")
-            self._outlet.hand_out_cover()
-            return
-        try:
-            with self.clock.time("composite"):
-                rendered = compositor.compose(item.analysed, item.look)
-        except Exception as error:
-            log.exception("a frame could not be put together")
-            self._say(UserError(f"A frame could not be put together: {type(error).__name__}: {error}."))
-            self.stats.dropped("compositing failed")
-            self._outlet.hand_out_cover()
-            return
-        finished = Finished(rendered.composite, item.captured.captured_s, rendered.frame, rendered.alpha)
-        picture = LivePicture(finished, rendered, item.is_transparent)
-        with self._outlet.lock:
-            if item.shows_room and self._settings.plate != NONE:
-                self.stats.dropped("the background had just changed")
-                self._outlet.hand_out_cover()
-            else:
-                self._outlet.hand_out(picture, held=item.held)
-
     def _watch(self) -> None:
-        """Cover what has gone stale, and let go of the camera while nobody looks."""
+        """Cover what has gone stale, let go of the camera while nobody looks, and see whether the rate is held."""
         while not self._stopping.wait(TICK_S):
             self._outlet.cover_what_is_stale()
             self._rest_or_wake()
+            self._keep_up(time.monotonic())
+
+    def _keep_up(self, now_s: float) -> None:
+        if self.is_covered or self._capture.status.state is not CaptureState.LIVE:
+            self._keeping_up.wait()
+        elif self._keeping_up.is_due(now_s):
+            self._keeping_up.watch(counts_of(self.stats, self._figures(now_s), now_s), self._settings)
 
     def _rest_or_wake(self) -> None:
         wanted = self._outlet.is_wanted

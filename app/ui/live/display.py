@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,10 +14,13 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QImage
 
 from app.domain.compositing import Size, blend
+from app.domain.frame import Pixels
+from app.domain.governor import LEVELS, Level
 from app.domain.histograms import Histogram, histogram
 from app.domain.placement import apply_placement
 from app.pipeline.handover import LatestSlot
 from app.pipeline.live.live_plates import checkerboard
+from app.pipeline.live.live_stats import WorkMeter
 from app.pipeline.live.outlet import LivePicture
 from app.ui.choices import View
 from app.ui.images import images_of, to_image
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
 
 _CURVES_EVERY_S: Final = 0.1
 """The curves are drawn this often at most: faster, they tremble instead of move."""
+
+_LEAST_OF_SHARE: Final = 0.9
+"""A smaller picture may be smaller yet by so much, where its size can't be multiplied back exactly."""
 
 _HISTOGRAMS_EVERY_S: Final = 0.3
 """New histograms cost the plot 1 ms more than a new curve alone, and nobody reads them faster."""
@@ -53,16 +60,24 @@ class MatchFacts:
 class LiveDisplay(QObject):
     """Takes pictures from `slot` and makes images of the views that are wanted. Its signals arrive on Qt's thread.
 
-    ready: there is something new to `take`. match_ready(MatchFacts): what the match does, while that is wanted.
+    level: how much work may be done. meter: takes down how long it works. ready: there is something new to `take`.
+    match_ready(MatchFacts): what the match does, while that is wanted.
     """
 
     ready = pyqtSignal()
     match_ready = pyqtSignal(object)
 
-    def __init__(self, slot: LatestSlot[LivePicture]) -> None:
+    def __init__(
+        self,
+        slot: LatestSlot[LivePicture],
+        *,
+        level: Callable[[], Level] = lambda: LEVELS[0],
+        meter: WorkMeter | None = None,
+    ) -> None:
         super().__init__()
         self.wants_match = False
-        self._slot = slot
+        self._slot, self._level, self._meter = slot, level, meter or WorkMeter()
+        self._passed_over = 0
         self._shown: LatestSlot[Shown] = LatestSlot()
         self._wanted: tuple[tuple[View, ...], Size] = ((View.MATCHED,), (640, 360))
         self._is_told = False
@@ -93,15 +108,25 @@ class LiveDisplay(QObject):
     def _run(self) -> None:
         while not self._slot.is_closed:
             picture = self._slot.take()
-            if picture is not None:
-                self._shown.put(self._made(picture))
+            if picture is not None and self._is_next(picture):
+                with self._meter.at_work():
+                    self._shown.put(self._made(picture))
                 if not self._is_told:
                     self._is_told = True
                     self.ready.emit()
 
+    def _is_next(self, picture: LivePicture) -> bool:
+        """Whether this one is shown; a cover always is, and at once."""
+        if picture.rendered is not None and self._passed_over + 1 < self._level().preview_every:
+            self._passed_over += 1
+            return False
+        self._passed_over = 0
+        return True
+
     def _made(self, picture: LivePicture) -> Shown:
         views, size_px = self._wanted
         finished, rendered = picture.finished, picture.rendered
+        size_px = smaller_room(_size_of(finished.composite), size_px, self._level().preview_share)
         if rendered is None:
             images = {View.MATCHED: to_image(finished.composite, size_px)}
             return Shown(images, finished.captured_s, is_cover=True, has_person=False)
@@ -122,7 +147,32 @@ class LiveDisplay(QObject):
         self.match_ready.emit(MatchFacts(rendered.table, *self._histograms[1:]))
 
 
+def smaller_room(picture: Size, room: Size, share: float) -> Size:
+    """Room for about `share` of the size at which a picture would be shown in `room`; all (width, height) px.
+
+    What is made for it is enlarged to exactly the same place, so that the picture goes soft but does not jump.
+    """
+    if share >= 1.0:
+        return room
+    scale = min(1.0, room[0] / picture[0], room[1] / picture[1])
+    shown = round(picture[0] * scale), round(picture[1] * scale)
+    place = _fitted(shown, room)
+    heights = range(round(share * shown[1]), round(_LEAST_OF_SHARE * share * shown[1]), -1)
+    sizes = [(max(1, round(height * shown[0] / shown[1])), height) for height in heights]
+    return next((size for size in sizes if _fitted(size, room) == place), sizes[0] if sizes else shown)
+
+
+def _size_of(pixels: Pixels) -> Size:
+    return pixels.shape[1], pixels.shape[0]
+
+
+def _fitted(size: Size, room: Size) -> Size:
+    """The size enlarged to fill the room, its aspect kept, as the preview does."""
+    factor = min(room[0] / size[0], room[1] / size[1])
+    return round(size[0] * factor), round(size[1] * factor)
+
+
 def _over_checkerboard(rendered: Rendered) -> npt.NDArray[np.uint8]:
-    size = (rendered.plate.shape[1], rendered.plate.shape[0])
+    size = _size_of(rendered.plate)
     pixels, alpha = apply_placement(rendered.foreground, rendered.alpha, rendered.placement, size)
     return blend(pixels, checkerboard(size), alpha)

@@ -9,6 +9,7 @@ from typing import Final
 import psutil
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
+from app.domain.governor import DISPLAY, LEVELS
 from app.pipeline.live.capture import CaptureState, CaptureStatus
 from app.pipeline.live.live_stats import LiveFigures
 from app.pipeline.live.runner import LiveRunner
@@ -16,8 +17,8 @@ from app.pipeline.live.virtual_camera import CameraState
 from app.pipeline.recording.settings import RecordState
 from app.ui.choices import Failure
 from app.ui.live.display import LiveDisplay
+from app.ui.live.live_facts import LiveFacts
 from app.ui.live.outputs import Outputs
-from app.ui.live.status_line import LiveFacts
 from app.ui.preview import Preview
 from app.ui.settings_model import SettingsModel
 from app.ui.text import tr
@@ -46,7 +47,9 @@ class LiveDesk(QObject):
         self._noticed.connect(lambda error: self.noticed.emit(Failure(error.message, error.hint)))
         self.runner = LiveRunner(on_status=self.status_changed.emit, on_notice=self._noticed.emit)
         self.outputs = Outputs(self.runner)
-        self._display = LiveDisplay(self.runner.display)
+        self._display = LiveDisplay(
+            self.runner.display, level=lambda: self.runner.level, meter=self.runner.stats.meters[DISPLAY]
+        )
         self._display.ready.connect(self._show)
         self._display.match_ready.connect(self.match_changed)
         self.outputs.changed.connect(self.outputs_changed)
@@ -174,6 +177,8 @@ class LiveDesk(QObject):
             recording_s=None if recording is None else recording.recorded_s,
             recording_paused=self.is_paused,
             disk_left_bytes=None if recording is None else recording.disk_left_bytes,
+            level=figures.level,
+            reduced=LEVELS[figures.level].words,
             virtual_camera="off" if camera is None else _camera_words(camera.state, camera.device),
         )
 

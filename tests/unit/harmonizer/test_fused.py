@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from harmonizer.config import CLASSES, NetworkConfig, SemanticClass, one_hot
-from harmonizer.curves import apply_curve, identity_knots
+from harmonizer.curves import identity_knots
 from harmonizer.fused import (
     ALONE_BELOW,
     AROUND,
@@ -14,6 +14,7 @@ from harmonizer.fused import (
     settled,
 )
 from harmonizer.network import build_network, curves_of
+from harmonizer.torch_curves import apply_curve
 from harmonizer.training.views import views_of
 from harmonizer.weights import load_network, save_network
 from tests.support.training import packed
@@ -45,7 +46,7 @@ def test_shapes_are_those_the_docstrings_promise(network):
     assert foreground.shape == background.shape == (2, 512 + 67)
     assert around.shape == (2, AROUND)
     assert network.knots(foreground, background, None, around).shape == (2, 1, 3, 65)
-    knots = network.read(foreground, background, one_hot(SemanticClass.PERSON, 2), around)
+    knots = network.read(foreground, background, torch.from_numpy(one_hot(SemanticClass.PERSON, 2)), around)
     assert knots.shape == (2, 1, 3, 65)
     assert move_of(knots, foreground[:, 512:]).shape == (2,)
 
@@ -61,9 +62,9 @@ def test_curves_never_fall(network):
 @torch.inference_mode()
 def test_no_class_is_the_class_other(network):
     foreground, background, around = embedded(network)
-    other = network.read(foreground, background, one_hot(SemanticClass.OTHER, 2), around)
+    other = network.read(foreground, background, torch.from_numpy(one_hot(SemanticClass.OTHER, 2)), around)
     none = network.read(foreground, background, None, around)
-    person = network.read(foreground, background, one_hot(SemanticClass.PERSON, 2), around)
+    person = network.read(foreground, background, torch.from_numpy(one_hot(SemanticClass.PERSON, 2)), around)
     assert torch.equal(none, other)
     assert not torch.equal(person, other)
     assert CLASSES == 5

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from harmonizer.statistics import QUANTILES, STATISTICS, colour_quantiles, ring_around
+from harmonizer.statistics import QUANTILES, STATISTICS
+from harmonizer.torch_statistics import colour_quantiles, ring_around
 
 
 def quantiles_of(pictures, coverage):

@@ -5,12 +5,15 @@ import numpy as np
 import pytest
 
 from app.domain.errors import UserError
+from app.domain.governor import LEVELS, Level
 from app.domain.settings import CameraOptions, MatchOptions, OutputOptions, PersonOptions, PlacementOptions, Settings
 from app.pipeline.live import analysis as analysis_module
 from app.pipeline.live import engine_loader
-from app.pipeline.live.analysis import FULL_COVERAGE, MAX_HELD_FRAMES, MAX_SIDE_PX, LiveAnalyser
+from app.pipeline.live.analysis import FULL_COVERAGE, MAX_HELD_FRAMES, LiveAnalyser
 from app.pipeline.live.engine_loader import EngineLoader
+from app.pipeline.live.intake import MAX_SIDE_PX
 from app.pipeline.live.live_plates import COVER_RGB, KEY_GREEN
+from app.pipeline.matching import Matcher
 from app.pipeline.stages import Compositor
 from harmonizer import Harmonizer
 from harmonizer.weights import load_shipped
@@ -348,6 +351,86 @@ def test_mask_is_carried_along_between_looks(stream, finder):
     assert finder.looks == 3
     for i, result in enumerate(results):
         assert overlap(result.analysed.alpha, 60 + 3 * i) > 0.93
+
+
+def test_mask_is_not_carried_over_a_cut(stream, finder):
+    finder.coarse = True
+    lefts = [60, 60, 180, 180]
+    finder.answer = lambda frame: small(box(lefts[frame.index]))
+    stream.apply(camera_analyse_every=6, person_steadiness_s=0.0)
+    for i, left in enumerate(lefts):
+        pixels = walker(left) if i < 2 else 255 - walker(left)
+        result = stream.see(i, pixels=pixels)
+        assert result.held == (i in (1, 3))
+        assert overlap(result.analysed.alpha, left) > 0.93
+
+
+def test_mask_is_not_carried_to_where_the_picture_is_another(stream, finder):
+    """Something else is where the person was, while most of the picture stays: no cut, but no person either."""
+    finder.coarse = True
+    finder.answer = lambda frame: small(box(60 if frame.index == 0 else 200))
+    stream.apply(camera_analyse_every=6, person_steadiness_s=0.0)
+    stream.see(0, pixels=walker(60))
+    gone = walker(200)
+    gone[:, 60:140] = textured(7)[:, 60:140]
+    result = stream.see(1, pixels=gone)
+    assert not result.held
+    assert overlap(result.analysed.alpha, 200) > 0.93
+
+
+@pytest.mark.parametrize(("users", "levels", "looks"), [(1, 1, 12), (1, 3, 4), (2, 1, 6), (3, 2, 4), (4, 3, 3)])
+def test_the_mask_is_looked_for_as_seldom_as_user_or_level_want(stream, finder, users, levels, looks):
+    finder.coarse = True
+    finder.answer = lambda frame: small(box(60))
+    stream.apply(camera_analyse_every=users).analyser.reduce(Level(analyse_every=levels))
+    for i in range(12):
+        stream.see(i, pixels=walker(60))
+    assert finder.looks == looks
+
+
+def test_a_level_takes_edges_away_and_gives_them_back_without_a_jump(finder, monkeypatch):
+    """What is remembered goes on: after a while at another level all is as if it had never been."""
+    monkeypatch.setattr(EngineLoader, "engine", lambda self, name: None)
+    finder.coarse = True
+    finder.answer = lambda frame: small(box(60)) * (0.9 + 0.1 * (frame.index % 2))
+    pixels = walker(60)
+    always, once = Stream(), Stream()
+    mattes = []
+    for i in range(12):
+        for one in (always, once):
+            one.apply(person_decontaminate=True, person_steadiness_s=0.6)
+            if one is once:
+                one.analyser.reduce(LEVELS[-1] if 4 <= i < 8 else LEVELS[0])
+        mattes.append([one.see(i, pixels=pixels) for one in (always, once)])
+    assert all(np.array_equal(a.analysed.alpha, b.analysed.alpha) for a, b in mattes[:4])
+    plain = mattes[4][1]
+    assert not np.array_equal(plain.analysed.alpha, mattes[4][0].analysed.alpha)
+    assert np.array_equal(plain.analysed.foreground, pixels)
+    assert not plain.look.decontaminate
+    difference = [np.abs(a.analysed.alpha.astype(int) - b.analysed.alpha).max() for a, b in mattes[8:]]
+    assert difference[0] <= 30
+    assert mattes[8][1].look == mattes[8][0].look
+    assert finder.resets == 0
+    for one in (always, once):
+        one.analyser.close()
+
+
+def test_colours_are_estimated_more_seldom_at_a_level_and_go_on_being_followed(matched, finder, monkeypatch):
+    estimates, real = [], Matcher.table
+
+    def counted(self, *args, **options):
+        estimates.append(not options["again"])
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(Matcher, "table", counted)
+    finder.answer = lambda frame: alpha_of(0)
+    matched.apply()
+    for level in (LEVELS[0], LEVELS[2]):
+        matched.analyser.reduce(level)
+        estimates.clear()
+        tables = [matched.see(i).analysed.table for i in range(30)]
+        assert all(table is not None for table in tables)
+        assert sum(estimates) == pytest.approx(30 / 3 / level.analyse_every, abs=1)
 
 
 def test_person_who_jumps_back_does_not_get_the_mask_of_where_they_were(stream, finder):

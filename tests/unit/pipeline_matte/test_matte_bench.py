@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from app.domain.errors import ExitCode, UserError
-from app.pipeline.matte_bench import bench_matte
+from app.pipeline.bench.matte import bench_matte
 from app.pipeline.moving_people import FRAMINGS, render_clip, scenes
 
 SIZE = (640, 360)

@@ -48,6 +48,20 @@ def test_a_size_no_encoder_takes_is_refused() -> None:
 
 def test_every_encoder_has_options_and_both_kinds_of_quality() -> None:
     for name in [*SOFTWARE.values(), *(n for names in HARDWARE.values() for n in names)]:
-        assert encoders.options_for(name)
+        assert encoders.options_for(name, (1280, 720))
         assert quality_options(name, crf=20) != quality_options(name, crf=30)
         assert quality_options(name, bitrate_kbps=1000)["b"] == "1000k"
+
+
+@pytest.mark.parametrize(
+    ("size", "cores", "preset"),
+    [
+        ((1280, 720), 2, "veryfast"),
+        ((1920, 1080), 2, "superfast"),
+        ((3840, 2160), 2, "ultrafast"),
+        ((1920, 1080), 8, "veryfast"),
+        ((640, 480), 1, "veryfast"),
+    ],
+)
+def test_large_pictures_on_few_cores_are_encoded_faster(size, cores, preset):
+    assert encoders.x264_preset(size, cores=cores) == preset

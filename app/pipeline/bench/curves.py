@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from app.domain.compositing import Size
-from app.pipeline.matching import apply_table
+from app.domain.compositing import Size, apply_table
 from app.pipeline.stats import median
-from harmonizer.curves import fold, knots_from_slopes, lut8
+from harmonizer.curves import fold, lut8
 from harmonizer.reference import cascade
+from harmonizer.torch_curves import knots_from_slopes
 
 _STAGES, _PIECES = 2, 64
 

@@ -1,0 +1,1 @@
+"""Composing frames on a graphics card; torch is imported only where a device is really used."""

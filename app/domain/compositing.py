@@ -100,13 +100,13 @@ def blend(
         raise ValueError(f"shapes differ: {foreground.shape}, {plate.shape}, alpha {alpha.shape}")
     if out is not None and not out.flags.c_contiguous:
         raise ValueError("`out` has gaps between its rows")
-    compiled_loops = kernels()
-    if compiled_loops is None:
+    loops = kernels()
+    if loops is None:
         return _blend_plainly(foreground, plate, alpha, table, out)
     if out is None:
         out = np.empty_like(plate, order="C")
     table = np.ascontiguousarray(IDENTITY_TABLE if table is None else table)
-    compiled_loops.composite(foreground.ravel(), plate.ravel(), alpha.ravel(), table, out.reshape(-1))
+    loops.composite(foreground.ravel(), plate.ravel(), alpha.ravel(), table, out.reshape(-1))
     return out
 
 

@@ -58,26 +58,27 @@ def decontaminate(pixels: Pixels, alpha8: Alpha8, *, picture: Pixels | None = No
     if window is None:
         return pixels
     small = cell_picture(pixels, grid) if picture is None else picture
-    colours = _colours(small[window], part[window])
-    compiled_loops = kernels()
-    if compiled_loops is None:
+    loops = kernels()
+    if loops is None:
+        colours = _colours(small[window], part[window])
         return _cleaned_plainly(pixels, alpha8, grid, mixed, window, colours)
+    near = np.empty((*part[window].shape, 6), np.float32)
+    loops.edge_colours(np.ascontiguousarray(small[window]), np.ascontiguousarray(part[window]), *ROUND_CELLS, near)
     result = _foreground_alone(pixels, part > 0, grid)
     edge = np.ascontiguousarray(mixed[window].view(np.uint8))
-    top, left = window[0].start, window[1].start
-    given = np.ascontiguousarray(pixels), np.ascontiguousarray(alpha8), colours
-    compiled_loops.clean_edge(*given, edge, top, left, grid.cell_px, result)
+    place = window[0].start, window[1].start, grid.cell_px
+    loops.clean_edge(np.ascontiguousarray(pixels), np.ascontiguousarray(alpha8), near, edge, *place, result)
     return result
 
 
 def _coverage(alpha8: Alpha8, grid: CellGrid) -> Alpha:
     """Mean alpha of every cell, (rows, columns) in 0..1; never 0 or 1 where a single pixel is not."""
-    compiled_loops = kernels()
-    if compiled_loops is None:
+    loops = kernels()
+    if loops is None:
         whole = whole_cells(alpha8, grid).astype(np.float32)
         return np.asarray(cv2.resize(whole, grid.size, interpolation=cv2.INTER_AREA), np.float32) / 255
     part = np.empty((grid.rows, grid.columns), np.float32)
-    compiled_loops.coverage(np.ascontiguousarray(alpha8), grid.cell_px, part)
+    loops.coverage(np.ascontiguousarray(alpha8), grid.cell_px, part)
     return part
 
 
@@ -117,14 +118,8 @@ def _cleaned_plainly(
 def _colours(picture: Pixels, alpha: Alpha) -> Floats:
     """Average foreground and background around each cell: (h, w, 3) and (h, w) -> (h, w, 6) float32, 0..255.
 
-    The twin by planes (3, h, w): numpy takes ten times as long over (h, w, 1) x (h, w, 3).
+    By planes (3, h, w): numpy takes ten times as long over (h, w, 1) x (h, w, 3).
     """
-    compiled_loops = kernels()
-    if compiled_loops is not None:
-        colours = np.empty((*alpha.shape, 6), np.float32)
-        given = np.ascontiguousarray(picture), np.ascontiguousarray(alpha)
-        compiled_loops.edge_colours(*given, *ROUND_CELLS, colours)
-        return colours
     planes = np.stack(cv2.split(picture)).astype(np.float32)
     rest = 1 - alpha
     foreground, background = _averages(planes, planes, alpha, ROUND_CELLS[0])

@@ -73,8 +73,8 @@ def steadied(last: Remembered, flow: Flow | None, now: Remembered, *, dt_s: floa
     last: the last picture and result. flow: where they have moved to, None for nowhere. now: the new ones. dt_s > 0
     since the last frame; tau_s > 0: how slowly noise is followed.
     """
-    compiled_loops = kernels()
-    if compiled_loops is None:
+    loops = kernels()
+    if loops is None:
         carried = joined(last.picture, last.alpha)
         carried = carried if flow is None else carry(carried, flow)
         return steady_step(carried, now.picture, now.alpha, dt_s=dt_s, tau_s=tau_s)
@@ -82,7 +82,7 @@ def steadied(last: Remembered, flow: Flow | None, now: Remembered, *, dt_s: floa
     slow = 1 - math.exp(-dt_s / tau_s)
     given = (last.picture, last.alpha, flow, now.picture, now.alpha)
     out = np.empty(now.alpha.shape, np.float32)
-    compiled_loops.steadied(*(np.ascontiguousarray(a) for a in given), slow, SAME_LEVELS, OTHER_LEVELS, out)
+    loops.steadied(*(np.ascontiguousarray(a) for a in given), slow, SAME_LEVELS, OTHER_LEVELS, out)
     return out
 
 

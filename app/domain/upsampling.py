@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.domain.alpha import SOLID, levels
+from app.domain.alpha import SOLID, Bools, levels
 from app.domain.cells import (
     CellGrid,
     CellSet,
@@ -62,28 +64,54 @@ def upsample_guided(
     if window is None:
         return _flat(solid, grid)
     start, end = (low + part * (high - low) for part in BETWEEN_PASSES)
-    models, here = _edge_models(picture[window], alpha[window], low=start, high=end)
+    loops = kernels()
+    if loops is None:
+        return _edges_plainly(pixels, picture, alpha, solid, grid, window, (start, end))
+    return _edges_compiled(loops, pixels, picture, alpha, solid, grid, window, (start, end))
+
+
+def _edges_compiled(
+    loops: ModuleType,
+    pixels: Picture,
+    picture: Picture,
+    alpha: Alpha,
+    solid: Bools,
+    grid: CellGrid,
+    window: Window,
+    between: tuple[float, float],
+) -> Alpha8:
+    shape = solid[window].shape
+    models, bounded = np.empty((*shape, 4), np.float32), np.empty((*shape, 6), np.float32)
+    here, edge = np.empty(shape, np.float32), np.empty(shape, np.uint8)
+    small = np.ascontiguousarray(picture[window]), np.ascontiguousarray(alpha[window])
+    loops.edge_models(*small, RADIUS_CELLS, EPS, *between, models, here)
+    loops.matte_levels(models, here, *DECIDED, bounded, edge)
+    solid[window] = here >= SOLID
+    matte = _flat(solid, grid)
+    place = window[0].start, window[1].start, grid.cell_px
+    loops.edge_matte(np.ascontiguousarray(pixels), bounded, edge, *place, matte)
+    return matte
+
+
+def _edges_plainly(
+    pixels: Picture,
+    picture: Picture,
+    alpha: Alpha,
+    solid: Bools,
+    grid: CellGrid,
+    window: Window,
+    between: tuple[float, float],
+) -> Alpha8:
+    """The kernels' work in numpy, the pixels a run of cells at a time."""
+    models, here = _edge_models(picture[window], alpha[window], low=between[0], high=between[1])
     solid[window] = here >= SOLID
     matte = _flat(solid, grid)
     least, most = _neighbourhood(here, _AROUND)
     bounded = _in_matte_levels(models, least, most)
-    edge = (most > DECIDED[0]) & (least < DECIDED[1])
-    compiled_loops = kernels()
-    if compiled_loops is None:
-        _evaluate_plainly(pixels, bounded, cells_where(edge), window, grid, matte)
-    else:
-        place = window[0].start, window[1].start, grid.cell_px
-        compiled_loops.edge_matte(np.ascontiguousarray(pixels), bounded, edge.view(np.uint8), *place, matte)
-    return matte
-
-
-def _evaluate_plainly(
-    pixels: Picture, bounded: Floats, cells: CellSet, window: Window, grid: CellGrid, matte: Alpha8
-) -> None:
-    """The kernel's work in numpy, a run of cells at a time; writes into `matte`."""
-    for inside in in_runs(cells):
+    for inside in in_runs(cells_where((most > DECIDED[0]) & (least < DECIDED[1]))):
         edge = CellSet(inside.rows + window[0].start, inside.columns + window[1].start)
         scatter(matte, grid, edge, _evaluated(interpolate(bounded, grid.cell_px, inside), gather(pixels, grid, edge)))
+    return matte
 
 
 def upsample_plain(alpha: Alpha, *, grid: CellGrid, low: float, high: float) -> Alpha8:
@@ -106,16 +134,10 @@ def _neighbourhood(alpha: Alpha, square: Picture) -> tuple[Alpha, Alpha]:
 
 def _edge_models(picture: Picture, alpha: Alpha, *, low: float, high: float) -> tuple[Coefficients, Alpha]:
     """Two guided passes: the local models, and their alpha at one value a cell."""
-    compiled_loops = kernels()
-    if compiled_loops is None:
-        guide = prepare_guide(picture, radius=RADIUS_CELLS, eps=EPS)
-        first = apply_models(fit(guide, alpha), guide)
-        models = fit(guide, levels(first, low, high))
-        return models, apply_models(models, guide)
-    models, here = np.empty((*alpha.shape, 4), np.float32), np.empty(alpha.shape, np.float32)
-    given = np.ascontiguousarray(picture), np.ascontiguousarray(alpha)
-    compiled_loops.edge_models(*given, RADIUS_CELLS, EPS, low, high, models, here)
-    return models, here
+    guide = prepare_guide(picture, radius=RADIUS_CELLS, eps=EPS)
+    first = apply_models(fit(guide, alpha), guide)
+    models = fit(guide, levels(first, low, high))
+    return models, apply_models(models, guide)
 
 
 def _in_matte_levels(models: Coefficients, least: Alpha, most: Alpha) -> Floats:
@@ -144,12 +166,12 @@ def _evaluated(bounded: Floats, colours: Picture) -> Alpha8:
     return value.astype(np.uint8)
 
 
-def _flat(solid: npt.NDArray[np.bool_], grid: CellGrid) -> Alpha8:
+def _flat(solid: Bools, grid: CellGrid) -> Alpha8:
     """Every cell wholly 0 or 255; cv2's nearest resize takes five times as long."""
-    compiled_loops = kernels()
-    if compiled_loops is None:
+    loops = kernels()
+    if loops is None:
         line = np.repeat(solid.astype(np.uint8) * np.uint8(255), grid.cell_px, axis=1)
         return np.repeat(line, grid.cell_px, axis=0)
     matte = np.empty((grid.rows * grid.cell_px, grid.columns * grid.cell_px), np.uint8)
-    compiled_loops.flat_cells(solid.view(np.uint8), grid.cell_px, matte)
+    loops.flat_cells(solid.view(np.uint8), grid.cell_px, matte)
     return matte

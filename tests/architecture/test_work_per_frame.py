@@ -78,7 +78,7 @@ def passes(monkeypatch):
         counted["resize of a frame"] += picture.nbytes >= FRAME_BYTES
         return resize(picture, *args, **kwargs)
 
-    monkeypatch.setattr(compiled, "_kernels", SimpleNamespace(**proxies))
+    monkeypatch.setattr(compiled, "_kernels", SimpleNamespace(**proxies, __all__=loops.__all__))
     monkeypatch.setattr(cells.cv2, "resize", counting_resize)
     return counted
 
@@ -93,7 +93,17 @@ def test_each_loop_runs_once_a_frame(processor, passes):
     run(processor, some[:WARM_UP])
     passes.clear()
     run(processor, some[WARM_UP:])
-    for name in ("composite", "clean_edge", "coverage", "edge_matte", "flat_cells", "edge_models", "edge_colours"):
+    for name in (
+        "composite",
+        "clean_edge",
+        "coverage",
+        "edge_matte",
+        "flat_cells",
+        "edge_models",
+        "matte_levels",
+        "edge_colours",
+        "steadied",
+    ):
         assert passes[name] == MEASURED, name
     # One thumbnail a frame; and, at 10 Hz, those of the match: at most its own reading of the frame.
     assert passes["resize of a frame"] <= MEASURED + MEASURED // 2

@@ -6,7 +6,7 @@ are fixed, so that no call ever compiles anything. Each has a plain twin in nump
 runs until then and with which the tests compare. All release the GIL.
 """
 
-from app.domain.kernels.cells import edge_colours, edge_models, steadied
+from app.domain.kernels.cells import edge_colours, edge_models, matte_levels, steadied
 from app.domain.kernels.pixels import clean_edge, composite, coverage, edge_matte, flat_cells
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "edge_matte",
     "edge_models",
     "flat_cells",
+    "matte_levels",
     "steadied",
 ]

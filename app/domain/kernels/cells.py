@@ -158,6 +158,33 @@ def edge_models(picture, alpha, radius, eps, low, high, out, here):
     _applied(out, guide, here)
 
 
+@compiled(given(F32, 3), given(F32, 2), F32, F32, made(F32, 3), made(U8, 2))
+def matte_levels(models, here, low, high, out, edge):
+    """Models (h, w, 4) scaled from 8-bit colours to matte levels, with bounds: out (h, w, 6); and where to use them.
+
+    [low, high] becomes 0 .. 255, plus half a level for rounding. The last two are the least and the most that
+    the 3 x 3 cells around say; `edge` (h, w) is 1 where these lie on both sides of being decided.
+    """
+    height, width = here.shape
+    gain = np.float32(255) / (high - low)
+    shift = np.float32(0.5) - low * gain
+    for row in range(height):
+        top, bottom, y = max(row - 1, 0), min(row + 1, height - 1), at(row)
+        for column in range(width):
+            x = at(column)
+            least = most = here[y, x]
+            for near in range(top, bottom + 1):
+                for beside in range(max(column - 1, 0), min(column + 1, width - 1) + 1):
+                    value = here[at(near), at(beside)]
+                    least, most = min(least, value), max(most, value)
+            for channel in range(at(3)):
+                out[y, x, channel] = models[y, x, channel] * (gain / np.float32(255))
+            out[y, x, at(3)] = models[y, x, at(3)] * gain + shift
+            out[y, x, at(4)] = min(max(least * gain + shift, np.float32(0)), np.float32(255.5))
+            out[y, x, at(5)] = min(max(most * gain + shift, np.float32(0)), np.float32(255.5))
+            edge[y, x] = most > low and least < high
+
+
 @inlined
 def _as_seen(picture, alpha, weighted):
     """The picture weighted by alpha squared, and by its rest squared, with the weights: (h, w, 8)."""

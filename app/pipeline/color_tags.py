@@ -127,3 +127,10 @@ def _name(names: type[ColorPrimaries] | type[ColorTrc], code: int) -> str:
         return names(code).name.lower()
     except ValueError:
         return "unspecified"
+
+
+def yuv_from_rgb(tags: ColorTags) -> npt.NDArray[np.float32]:
+    """The matrix (3, 4) the other way round, from RGB 0..255 to 8-bit YCbCr."""
+    matrix = rgb_from_yuv(tags, 8).astype(np.float64)
+    back = np.linalg.inv(matrix[:, :3])
+    return np.column_stack((back, -back @ matrix[:, 3])).astype(np.float32)

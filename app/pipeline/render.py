@@ -1,7 +1,7 @@
 """A whole video through the chain, in bounded memory.
 
-While frame n is put together, n + 1 is analysed, those after it are decoded and those before it encoded, each on a
-thread of its own.
+While frame n is put together, the matte of n + 1 is finished, the person in n + 2 looked for, those after it are
+decoded and those before it encoded, each on a thread of its own.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from app.pipeline.contact_sheet import ContactSheet
 from app.pipeline.encode_settings import EncodeSettings
 from app.pipeline.handover import WriteBehind, read_ahead
 from app.pipeline.kernel_cache import ensure_kernels
-from app.pipeline.stages import ESTIMATE_EVERY_S, Analysed, FrameProcessor, Rendered
+from app.pipeline.stages import ESTIMATE_EVERY_S, FrameProcessor, Rendered
 from app.pipeline.stats import StageClock, peak_rss_mb
 from app.pipeline.video_time import rescaled
 from app.pipeline.video_writer import VideoWriter
 
 DECODE_AHEAD_FRAMES: Final = 4
+FIND_AHEAD: Final = 2
 ANALYSE_AHEAD: Final = 2
 ENCODE_BEHIND_FRAMES: Final = 4
 
@@ -106,9 +107,10 @@ def render_video(
 
         behind = stack.enter_context(WriteBehind(write, depth=ENCODE_BEHIND_FRAMES))
         ahead = stack.enter_context(closing(read_ahead(_timed(frames, clock), depth=DECODE_AHEAD_FRAMES)))
-        analysed = stack.enter_context(
-            closing(read_ahead(_analysed(ahead, processor, timing.size), depth=ANALYSE_AHEAD))
-        )
+        analyser = processor.analyser
+        found = stack.enter_context(closing(read_ahead(map(analyser.find, ahead), depth=FIND_AHEAD)))
+        completed = (analyser.complete(item, timing.size) for item in found)
+        analysed = stack.enter_context(closing(read_ahead(completed, depth=ANALYSE_AHEAD)))
         for rendered in processor.compose_all(analysed):
             behind.put(rendered)
             if sheet is not None:
@@ -138,11 +140,6 @@ def _timed(frames: Iterable[Frame], clock: StageClock) -> Iterator[Frame]:
         if frame is None:
             return
         yield frame
-
-
-def _analysed(frames: Iterable[Frame], processor: FrameProcessor, size: Size) -> Iterator[Analysed]:
-    for frame in frames:
-        yield processor.analyse(frame, size)
 
 
 class _Writers:

@@ -96,6 +96,14 @@ class Analysed:
     table: Table | None
 
 
+@dataclass(frozen=True)
+class Found:
+    """A frame in which the person was looked for. coarse: alpha of any size, stretched over it, before refinement."""
+
+    frame: Frame
+    coarse: Alpha
+
+
 class FrameAnalyser:
     """Finds the person and the curve; its state is that of one stream (temporal smoothing). Not thread-safe.
 
@@ -161,16 +169,43 @@ class FrameAnalyser:
         holds, if it was for this plate, and goes on being smoothed.
         UserError (MODEL) when the segmenter's answer is no number: it must not get into what is remembered.
         """
+        if held is not None:
+            return self._complete(frame, size, held.alpha, picture=self._thumbnail(frame), is_estimated=False)
+        found = self.find(frame) if coarse is None else Found(frame, coarse)
+        return self._completed(found, size, is_estimated=coarse is None)
+
+    def find(self, frame: Frame) -> Found:
+        """The first half of `analyse`: look for the person. UserError (MODEL) as there.
+
+        The halves may run on two threads, each always on the same: this one may then be frames ahead.
+        """
+        with self.clock.time("segment"):
+            coarse = self.segmenter.segment(frame)
+        if not cv2.checkRange(coarse)[0]:
+            raise UserError("What finds the person gave no valid answer.", "Choose another model.", code=ExitCode.MODEL)
+        return Found(frame, coarse)
+
+    def complete(self, found: Found, size: Size) -> Analysed:
+        """The second half: a finished matte, clean colours along its edge, and the curve."""
+        return self._completed(found, size, is_estimated=True)
+
+    def _completed(self, found: Found, size: Size, *, is_estimated: bool) -> Analysed:
+        picture = self._thumbnail(found.frame)
+        alpha = self._matte(found, picture)
+        return self._complete(found.frame, size, alpha, picture=picture, is_estimated=is_estimated)
+
+    def _thumbnail(self, frame: Frame) -> Pixels:
         with self.clock.time("thumbnail"):
-            picture = cell_picture(frame.pixels, grid_for(*frame.size))
-        alpha = self._alpha(frame, coarse, picture) if held is None else held.alpha
+            return cell_picture(frame.pixels, grid_for(*frame.size))
+
+    def _complete(self, frame: Frame, size: Size, alpha: Alpha8, *, picture: Pixels, is_estimated: bool) -> Analysed:
         with self.clock.time("plate"):
             plate = self._plate_pixels(frame, size, alpha)
         key = self.plate.key
         with self.clock.time("clean edge"):
             foreground = self._clean(frame, alpha, picture)
         with self.clock.time("match"):
-            known = held is not None or coarse is not None or not self._estimate_is_due(frame)
+            known = not (is_estimated and self._estimate_is_due(frame))
             table = self._table(frame, foreground, alpha, plate, known=known)
         return Analysed(frame, alpha, foreground, plate, key, table)
 
@@ -179,17 +214,13 @@ class FrameAnalyser:
             return frame.pixels
         return decontaminate(frame.pixels, alpha, picture=picture)
 
-    def _alpha(self, frame: Frame, coarse: Alpha | None, picture: Pixels) -> Alpha8:
-        with self.clock.time("segment"):
-            found = self.segmenter.segment(frame) if coarse is None else coarse
-        if not cv2.checkRange(found)[0]:
-            raise UserError("What finds the person gave no valid answer.", "Choose another model.", code=ExitCode.MODEL)
-        self.coarse = found
+    def _matte(self, found: Found, picture: Pixels) -> Alpha8:
+        self.coarse = found.coarse
         with self.clock.time("refine"):
             if self.segmenter.coarse:
-                alpha = self._refiner.refine(frame, found, picture=picture)
+                alpha = self._refiner.refine(found.frame, found.coarse, picture=picture)
             else:
-                alpha = self._finished(found)
+                alpha = self._finished(found.coarse)
         self._start_over_at_cuts()
         return alpha
 
@@ -279,7 +310,8 @@ class Compositor:
 class FrameProcessor:
     """The whole chain, with its state; one a stream. analyser: its first half.
 
-    `process` runs both halves on one thread. `analyse` and `compose_all` may run on two, each always on the same.
+    `process` runs it on one thread. The analyser's two halves and `compose_all` may run on three, each always on the
+    same.
     """
 
     def __init__(
@@ -296,10 +328,6 @@ class FrameProcessor:
         self.analyser = FrameAnalyser(segmenter=segmenter, plate=plate, look=look, matcher=matcher, clock=self.clock)
         self._compositor = compositor or Compositor()
 
-    def analyse(self, frame: Frame, size: Size) -> Analysed:
-        """Find the person and the curve of one frame; the composite will have `size` (width, height)."""
-        return self.analyser.analyse(frame, size)
-
     def compose_all(self, frames: Iterable[Analysed]) -> Iterator[Rendered]:
         """Put frames together, in order; timed without the waiting for them."""
         waiting = _Waiting(frames)
@@ -314,7 +342,7 @@ class FrameProcessor:
 
     def process(self, frame: Frame, size: Size) -> Rendered:
         """Run the chain on one frame."""
-        analysed = self.analyse(frame, size)
+        analysed = self.analyser.analyse(frame, size)
         with self.clock.time("composite"):
             return self._compositor.compose(analysed, self.analyser.look)
 

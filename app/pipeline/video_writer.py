@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Final, Self, cast
 
 import av
@@ -24,9 +25,11 @@ from av.video.reformatter import (
 )
 from av.video.stream import VideoStream
 
+from app.domain.compiled import kernels
 from app.domain.errors import ExitCode, UserError
 from app.domain.frame import Alpha8, Frame, Pixels
 from app.pipeline.audio_copy import AudioCopier
+from app.pipeline.color_tags import ColorTags, yuv_from_rgb
 from app.pipeline.encode_settings import EncodeSettings, container_format
 from app.pipeline.media_safety import MEDIA_ERRORS
 from app.pipeline.video_output import PendingFile, is_disk_error
@@ -56,6 +59,9 @@ class FrameConverter:
         self._padded = padded
         self._range = ColorRange.JPEG if full_range else ColorRange.MPEG
         self._reformatter = VideoReformatter()
+        self._matrix = yuv_from_rgb(ColorTags("bt709", "full" if full_range else "limited", "bt709", "bt709", False))
+        self._matrix[:, 3] += 0.5
+        self._split: Sequence[cv2.typing.MatLike] | None = None
 
     def tag(self, target: VideoCodecContext | av.VideoFrame) -> None:
         """Write down what the numbers mean as colours."""
@@ -67,6 +73,9 @@ class FrameConverter:
         right, bottom = self._padded
         if right or bottom:
             pixels = cast("Pixels", cv2.copyMakeBorder(pixels, 0, bottom, 0, right, cv2.BORDER_REPLICATE))
+        loops = kernels()
+        if loops is not None and (source_format, self._pix_fmt) == ("rgb24", "yuv420p"):
+            return self._converted(loops, pixels)
         # Wrapped without a copy, so rows must follow each other; a mirrored view has them backwards.
         source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(pixels), source_format)
         # Left to itself `encode` would convert by the BT.601 matrix.
@@ -81,6 +90,16 @@ class FrameConverter:
         )
         if frame is source:  # Nothing to convert: the encoder must not look at the caller's memory later.
             frame = av.VideoFrame.from_ndarray(pixels, source_format)
+        self.tag(frame)
+        return frame
+
+    def _converted(self, loops: ModuleType, pixels: Pixels) -> av.VideoFrame:
+        """RGB to 4:2:0 by the compiled loop, in a third of swscale's time."""
+        height, width = pixels.shape[:2]
+        frame = av.VideoFrame(width, height, self._pix_fmt)
+        planes = [np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes]  # type: ignore[call-overload]
+        self._split = cv2.split(pixels, None if self._split is None else self._split)
+        loops.yuv_planes(*self._split, self._matrix, *planes)
         self.tag(frame)
         return frame
 

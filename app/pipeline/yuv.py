@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import ModuleType
 from typing import Any, Final, cast
 
 import av
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
+from app.domain.compiled import kernels
 from app.domain.frame import Pixels
 from app.pipeline.color_tags import ColorTags, Matrix, rgb_from_yuv
 
@@ -50,6 +52,8 @@ class RgbConverter:
         # again as the arithmetic on a busy machine.
         self._chroma: list[cv2.typing.MatLike | None] = [None, None]
         self._merged: cv2.typing.MatLike | None = None
+        self._planes: tuple[npt.NDArray[np.uint8], ...] | None = None
+        self._rounding: npt.NDArray[np.float32] | None = None
         # One context for all frames: `frame.reformat` keeps a scaler, megabytes of it, per living frame.
         self._reformatter = VideoReformatter()
 
@@ -68,6 +72,9 @@ class RgbConverter:
 
     def _from_planes(self, frame: av.VideoFrame, *, layout: str, bits: int) -> Pixels:
         luma, *chroma = (_samples(plane, bits) for plane in frame.planes[:3])
+        loops = kernels()
+        if loops is not None and layout == "20" and bits == 8:
+            return self._mixed(loops, luma, *chroma)
         height, width = luma.shape
         step = _CHROMA_STEP[layout]
         if step != (1, 1):
@@ -76,6 +83,15 @@ class RgbConverter:
         mixed = cv2.transform(self._merged, self._matrix(bits))
         # 16-bit sums saturate at 0 below but not at 255 above.
         return cast("Pixels", mixed if bits == 8 else cv2.convertScaleAbs(mixed))
+
+    def _mixed(self, loops: ModuleType, *planes: _Samples) -> Pixels:
+        """8-bit 4:2:0 by the compiled loop."""
+        if self._rounding is None:
+            self._rounding = self._matrix(8) + np.array([0, 0, 0, 0.5], np.float32)
+        if self._planes is None or self._planes[0].shape != planes[0].shape:
+            self._planes = tuple(np.empty(planes[0].shape, np.uint8) for _ in range(3))
+        loops.rgb_planes(*(np.ascontiguousarray(plane) for plane in planes), self._rounding, *self._planes)
+        return cast("Pixels", cv2.merge(self._planes))
 
     def _enlarged(self, index: int, plane: _Samples, step: tuple[int, int]) -> _Samples:
         """Chroma at luma resolution; an odd luma size leaves one sample more than needed."""

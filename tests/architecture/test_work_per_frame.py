@@ -115,7 +115,7 @@ def test_a_frame_asks_for_no_more_memory_than_its_results_take(processor):
     gc.collect()
     tracemalloc.start()
     try:
-        analysed = processor.analyse(some[-1], SIZE)
+        analysed = processor.analyser.analyse(some[-1], SIZE)
         held, peak = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
         (rendered,) = processor.compose_all([analysed])

@@ -96,8 +96,8 @@ def test_stages_are_timed_by_name():
         processor = FrameProcessor(segmenter=DiscSegmenter(), plate=plate, look=Look(match=None), matcher=None)
         processor.process(frame(), SIZE)
     assert list(processor.clock.medians_ms()) == [
-        "thumbnail",
         "segment",
+        "thumbnail",
         "refine",
         "plate",
         "clean edge",

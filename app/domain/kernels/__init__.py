@@ -8,6 +8,7 @@ runs until then and with which the tests compare. All release the GIL.
 
 from app.domain.kernels.cells import edge_colours, edge_models, matte_levels, steadied
 from app.domain.kernels.pixels import clean_edge, composite, coverage, edge_matte, flat_cells
+from app.domain.kernels.yuv import rgb_planes, yuv_planes
 
 __all__ = [
     "clean_edge",
@@ -18,5 +19,7 @@ __all__ = [
     "edge_models",
     "flat_cells",
     "matte_levels",
+    "rgb_planes",
     "steadied",
+    "yuv_planes",
 ]

@@ -19,6 +19,9 @@ being vectorised (1080p composite: 2.2 ms instead of 5.5)."""
 inlined: Any = numba.njit(nogil=True, boundscheck=False, error_model="numpy")
 """For what kernels call: compiled into each of them."""
 
+inlined_loosely: Any = numba.njit(nogil=True, boundscheck=False, error_model="numpy", fastmath=True)
+"""The same, for arithmetic that may be reordered."""
+
 
 def given(dtype: Any, ndim: int) -> Any:
     """A contiguous array that is only read."""
@@ -33,3 +36,10 @@ def made(dtype: Any, ndim: int) -> Any:
 def compiled(*argument_types: Any) -> Any:
     """Decorate a kernel of these arguments; it returns nothing."""
     return numba.njit(types.void(*argument_types), cache=True, nogil=True, boundscheck=False, error_model="numpy")
+
+
+def compiled_loosely(*argument_types: Any) -> Any:
+    """Decorate a kernel whose arithmetic may be reordered and fused; no NaN may come in."""
+    return numba.njit(
+        types.void(*argument_types), cache=True, nogil=True, boundscheck=False, error_model="numpy", fastmath=True
+    )

@@ -1,5 +1,6 @@
 """The compiled loops against their plain twins and against exact arithmetic, at any size and alpha."""
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,9 @@ from app.domain.compositing import blend
 from app.domain.decontamination import decontaminate
 from app.domain.steadiness import Remembered, steadied
 from app.domain.upsampling import upsample_guided
+from app.pipeline.color_tags import ColorTags, rgb_from_yuv
+from app.pipeline.video_writer import FrameConverter
+from app.pipeline.yuv import RgbConverter
 from tests.support.shapes import soft_alpha, textured
 
 MATTE_BOUND_LEVELS = 2
@@ -128,3 +132,62 @@ def test_the_twins_run_where_nothing_is_compiled():
     assert compiled.kernels() is None
     pixels = np.full((9, 7, 3), 40, np.uint8)
     assert (blend(pixels, pixels + 100, np.full((9, 7), 255, np.uint8)) == 40).all()
+
+
+def exact_yuv(pixels, tags):
+    """Y (H, W), Cb and Cr (ceil(H / 2), ceil(W / 2)) in float64: the mean of 2 x 2 pixels, the last one repeated."""
+    matrix = rgb_from_yuv(tags, 8).astype(np.float64)
+    codes = (pixels.astype(np.float64) - matrix[:, 3]) @ np.linalg.inv(matrix[:, :3]).T
+    height, width = pixels.shape[:2]
+    padded = np.pad(codes[..., 1:], ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    chroma = padded.reshape(-(-height // 2), 2, -(-width // 2), 2, 2).mean(axis=(1, 3))
+    return codes[..., 0], chroma[..., 0], chroma[..., 1]
+
+
+def exact_rgb(planes, tags):
+    """RGB in float64 from planes: chroma bilinear between its samples, each in the middle of 2 x 2 pixels."""
+    luma, *chroma = (plane.astype(np.float64) for plane in planes)
+    height, width = luma.shape
+
+    def widened(plane, count, axis):
+        place = (np.arange(count) + 0.5) / 2 - 0.5
+        low = np.clip(np.floor(place).astype(int), 0, plane.shape[axis] - 1)
+        high = np.clip(np.floor(place).astype(int) + 1, 0, plane.shape[axis] - 1)
+        part = (place - np.floor(place)).reshape((-1, 1) if axis == 0 else (1, -1))
+        return np.take(plane, low, axis) * (1 - part) + np.take(plane, high, axis) * part
+
+    full = [widened(widened(plane, height, 0), width, 1) for plane in chroma]
+    matrix = rgb_from_yuv(tags, 8).astype(np.float64)
+    return np.clip(np.stack([luma, *full], axis=-1) @ matrix[:, :3].T + matrix[:, 3], 0, 255)
+
+
+TAGS = ColorTags("bt709", "limited", "bt709", "bt709", guessed=False)
+
+
+@modest
+@given(sizes, seeds)
+def test_colours_for_an_encoder_are_within_half_a_level_of_exact(size, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    height, width = size
+    frame = FrameConverter("yuv420p").frame(pixels, "rgb24")
+    assert (frame.width, frame.height) == (width, height)
+    for plane, exact in zip(frame.planes, exact_yuv(pixels, TAGS), strict=True):
+        codes = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: exact.shape[0], : exact.shape[1]]
+        assert np.abs(codes - exact).max() <= 0.5 + 1e-3
+
+
+@modest
+@given(sizes, seeds, st.sampled_from(["limited", "full"]))
+def test_colours_of_a_video_are_within_half_a_level_of_exact(size, seed, span):
+    rng = np.random.default_rng(seed)
+    height, width = size
+    frame = av.VideoFrame(width, height, "yuv420p")
+    planes = []
+    for plane in frame.planes:
+        codes = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        codes[:] = rng.integers(0, 256, codes.shape, np.uint8)
+        planes.append(codes[: plane.height, : plane.width])
+    tags = ColorTags("bt709", span, "bt709", "bt709", guessed=False)
+    pixels = RgbConverter(tags)(frame)
+    assert pixels.shape == (height, width, 3)
+    assert np.abs(pixels - exact_rgb(planes, tags)).max() <= 0.5 + 1e-2

@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _KERNELS: Final = "app.domain.kernels"
 _NICE: Final = 10
+_GIVES_WAY: Final = 5
 _COMPILE_LIMIT_S: Final = 300.0
 _lock = threading.Lock()
 
@@ -45,9 +46,21 @@ def ensure_kernels() -> bool:
 
 
 def prepare_kernels() -> None:
-    """`ensure_kernels` on a thread of its own, unless they are in use already."""
+    """`ensure_kernels` on a thread that gives way to others, unless they are in use already."""
     if compiled.kernels() is None:
-        threading.Thread(target=ensure_kernels, name="kernels", daemon=True).start()
+        threading.Thread(target=_ensure_quietly, name="kernels", daemon=True).start()
+
+
+def _ensure_quietly() -> None:
+    if sys.platform.startswith("linux"):  # where threads have priorities of their own
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _GIVES_WAY)
+    ensure_kernels()
+
+
+def is_preparing() -> bool:
+    """Whether they are being compiled or loaded now."""
+    return _lock.locked()
 
 
 def is_compiled() -> bool:

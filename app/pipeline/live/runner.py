@@ -21,7 +21,7 @@ from app.domain.errors import UserError
 from app.domain.governor import ANALYSIS, Level
 from app.domain.settings import CameraOptions, Settings, size_in_words
 from app.pipeline.handover import LatestSlot
-from app.pipeline.kernel_cache import prepare_kernels
+from app.pipeline.kernel_cache import is_preparing, prepare_kernels
 from app.pipeline.live.capture import Capture, CaptureState, CaptureStatus
 from app.pipeline.live.composing import Composing
 from app.pipeline.live.darkness import Darkness
@@ -49,6 +49,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TICK_S: Final = 0.1
+
+WARM_UP_S: Final = 4.0
+"""From the first frame analysed, and from compiled loops in use, until it counts whether the rate is held."""
+
 STOP_S: Final = 3.0
 """Who hangs longer ends by itself: `stop` is waited for by a person."""
 
@@ -91,7 +95,8 @@ class LiveRunner:
         self._repeats = Repeats()
         self._darkness = Darkness()
         self._keeping_up = KeepingUp()
-        self._is_new_stream = False
+        self._is_new_stream = self._is_analysing = False
+        self._warm_s = 0.0
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
@@ -238,6 +243,7 @@ class LiveRunner:
         share_cores()
         analyser = LiveAnalyser(self._on_notice, self.clock)
         cap = RateCap()
+        self._is_analysing = True
         self.reset_figures()  # what came while the networks were loaded was not dropped for being slow
         try:
             while not self._captured.is_closed:
@@ -298,10 +304,16 @@ class LiveRunner:
             self._keep_up(time.monotonic())
 
     def _keep_up(self, now_s: float) -> None:
-        if self.is_covered or self._capture.status.state is not CaptureState.LIVE:
+        if not self._is_warm(now_s) or self.is_covered or self._capture.status.state is not CaptureState.LIVE:
             self._keeping_up.wait()
         elif self._keeping_up.is_due(now_s):
             self._keeping_up.watch(counts_of(self.stats, self._figures(now_s), now_s), self._settings)
+
+    def _is_warm(self, now_s: float) -> bool:
+        """Whether all that is slow only once has been done: what is late before says nothing of the machine."""
+        if not self._is_analysing or is_preparing():
+            self._warm_s = now_s + WARM_UP_S
+        return now_s >= self._warm_s
 
     def _rest_or_wake(self) -> None:
         wanted = self._outlet.is_wanted

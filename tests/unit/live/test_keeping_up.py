@@ -170,6 +170,7 @@ def machine(monkeypatch):
     for name, seconds in {"STRAINED_S": 0.3, "CALM_S": 0.6, "RISE_S": 0.3, "PROOF_S": 1.2}.items():
         monkeypatch.setattr(f"app.domain.governor.{name}", seconds)
     monkeypatch.setattr("app.pipeline.live.keeping_up.READ_EVERY_S", 0.1)
+    monkeypatch.setattr("app.pipeline.live.runner.WARM_UP_S", 0.0)
     finder, world = Finder(coarse=True), World()
     monkeypatch.setattr("app.pipeline.live.analysis.open_segmenter", lambda choice, size, on_notice: finder)
     made = Machine(LiveRunner(make_capture=world.make_capture), world, finder)
@@ -197,6 +198,25 @@ def test_slow_looks_cost_looks_instead_of_frames_and_come_back_when_there_is_tim
     assert machine.runner.status.state is CaptureState.LIVE
     assert len(machine.world.sources) == 1
     assert machine.finder.resets <= 1
+
+
+def test_while_things_warm_up_nothing_is_concluded(machine, monkeypatch):
+    monkeypatch.setattr("app.pipeline.live.runner.WARM_UP_S", 1000.0)
+    machine.look_s = 0.03
+    machine.start()
+    machine.since(40)
+    assert machine.runner.figures().drops["analysis was busy"] > 0
+    assert machine.level == 0
+
+
+def test_while_the_loops_are_compiled_nothing_is_concluded(machine, monkeypatch):
+    monkeypatch.setattr("app.pipeline.live.runner.is_preparing", lambda: True)
+    machine.look_s = 0.03
+    machine.start()
+    machine.since(40)
+    assert machine.level == 0
+    monkeypatch.setattr("app.pipeline.live.runner.is_preparing", lambda: False)
+    until(lambda: machine.level > 0, "less work")
 
 
 def test_switched_off_frames_go_and_quality_stays(machine):

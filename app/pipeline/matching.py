@@ -129,7 +129,8 @@ class Matcher:
         x0, y0, x1, y1 = box
         foreground, coverage = self._thumbnail(pixels[y0:y1, x0:x1]), self._thumbnail(alpha[y0:y1, x0:x1])
         embedding = self._embedding(plate, plate_key, is_static=is_static, time_s=time_s)
-        standing = self._thumbnail(alpha)
+        # Where the person stands need not be known to the pixel.
+        standing = shrink(alpha, (self.engine.thumbnail_px,) * 2)
         if self._settings.protect_skin > 0:
             self._follow_skin(foreground, coverage, time_s)
         return self.engine.estimate(foreground, coverage, embedding, label=self._settings.label, standing=standing)

@@ -10,6 +10,7 @@ Importing this module imports no network; the analysis thread does, so that a wi
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -95,8 +96,8 @@ class LiveRunner:
         self._repeats = Repeats()
         self._darkness = Darkness()
         self._keeping_up = KeepingUp()
-        self._is_new_stream = self._is_analysing = False
-        self._warm_s = 0.0
+        self._is_new_stream = False
+        self._warm_s = math.inf
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=work, name=name, daemon=True)
@@ -243,7 +244,7 @@ class LiveRunner:
         share_cores()
         analyser = LiveAnalyser(self._on_notice, self.clock)
         cap = RateCap()
-        self._is_analysing = True
+        self._warm_s = time.monotonic() + WARM_UP_S
         self.reset_figures()  # what came while the networks were loaded was not dropped for being slow
         try:
             while not self._captured.is_closed:
@@ -311,8 +312,9 @@ class LiveRunner:
 
     def _is_warm(self, now_s: float) -> bool:
         """Whether all that is slow only once has been done: what is late before says nothing of the machine."""
-        if not self._is_analysing or is_preparing():
-            self._warm_s = now_s + WARM_UP_S
+        if is_preparing():
+            self._warm_s = max(self._warm_s, now_s + WARM_UP_S)
+            return False
         return now_s >= self._warm_s
 
     def _rest_or_wake(self) -> None:

@@ -77,5 +77,5 @@ def segmenter_from(args: argparse.Namespace, size: tuple[int, int], console: Con
 
 
 def match_summary(engine: CurveEngine | None) -> dict[str, str] | None:
-    """Model and device used, for the result; None when nothing was matched."""
-    return None if engine is None else {"model": engine.name, "device": engine.device}
+    """Model, device asked for and what really computed, for the result; None when nothing was matched."""
+    return None if engine is None else {"model": engine.name, "device": engine.device, "runs_on": engine.runs_on}

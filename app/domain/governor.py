@@ -70,13 +70,15 @@ class Level:
     saves: Mapping[str, float] = field(default_factory=dict)
 
 
+_CLEANING: Final = {ANALYSIS: 1.1, COMPOSITING: 1.7}
+"""The compositing thread does it; the analysis gains what the cores have to spare."""
+
+
 def _levels() -> tuple[Level, ...]:
     second = Level(("mask every 2nd frame",), 2, saves={ANALYSIS: 1.15})
     third = Level(("mask every 3rd frame",), 3, saves={ANALYSIS: 1.05})
     plain = replace(third, words=(*third.words, "plain edges"), fine_edges=False, saves={ANALYSIS: 1.25})
-    stained = replace(
-        plain, words=(*plain.words, "old background left in edges"), decontaminate=False, saves={ANALYSIS: 1.6}
-    )
+    stained = replace(plain, words=(*plain.words, "old background left in edges"), decontaminate=False, saves=_CLEANING)
     small = replace(stained, words=(*stained.words, "smaller preview"), preview_share=0.5, saves={DISPLAY: 1.4})
     slow = replace(small, words=(*small.words, "preview at half the rate"), preview_every=2, saves={DISPLAY: 2.0})
     return Level(), second, third, plain, stained, small, slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -84,7 +84,7 @@ class Matcher:
 
     def table(
         self,
-        pixels: Pixels,
+        pixels: Pixels | Callable[[], Pixels],
         alpha: Alpha8,
         plate: Pixels,
         *,
@@ -95,9 +95,9 @@ class Matcher:
     ) -> Table | None:
         """This frame's table, or None when nobody is in the picture.
 
-        pixels (H, W, 3), alpha (H, W) of the source frame; plate (h, w, 3) as it will be seen. plate_key
-        changes when the plate's picture does; a still plate's change starts the smoothing over. again: the last
-        estimate holds for this frame too, as long as it was made for this plate.
+        pixels (H, W, 3), or what gives them, asked only if they are needed, and alpha (H, W) of the source frame; plate
+        (h, w, 3) as it will be seen. plate_key changes when the plate's picture does; a still plate's change starts the
+        smoothing over. again: the last estimate holds for this frame too, as long as it was made for this plate.
         """
         if self.frozen and self._shown is not None:
             return self._rendered(self._shown)
@@ -120,13 +120,21 @@ class Matcher:
         return lut8(lut)
 
     def _estimated(
-        self, pixels: Pixels, alpha: Alpha8, plate: Pixels, plate_key: Hashable, *, is_static: bool, time_s: float
+        self,
+        given: Pixels | Callable[[], Pixels],
+        alpha: Alpha8,
+        plate: Pixels,
+        plate_key: Hashable,
+        *,
+        is_static: bool,
+        time_s: float,
     ) -> Knots | None:
         box = coarse_box(alpha)
         if box is None:
             self.reset()
             return None
         x0, y0, x1, y1 = box
+        pixels = given() if callable(given) else given
         foreground, coverage = self._thumbnail(pixels[y0:y1, x0:x1]), self._thumbnail(alpha[y0:y1, x0:x1])
         embedding = self._embedding(plate, plate_key, is_static=is_static, time_s=time_s)
         # Where the person stands need not be known to the pixel.

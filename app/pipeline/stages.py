@@ -7,9 +7,9 @@ the exporter all run this chain; what differs is where frames come from and wher
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Protocol
 
 import cv2
@@ -84,16 +84,22 @@ class Rendered:
 class Analysed:
     """A frame with all that is known of it, before anything is put together.
 
-    alpha (h, w), foreground (h, w, 3): as in `Rendered`. plate (H, W, 3): at the output's size. plate_key: of
-    that picture. table: the curve to use, None for none.
+    alpha (h, w): as in `Rendered`. clean: gives the foreground (h, w, 3), as there, and makes it when it is first
+    wanted: by the match where the curve is estimated, else by the compositor, whose thread has less to do. plate
+    (H, W, 3): at the output's size. plate_key: of that picture. table: the curve to use, None for none.
     """
 
     frame: Frame
     alpha: Alpha8
-    foreground: Pixels
+    clean: Callable[[], Pixels]
     plate: Pixels
     plate_key: Hashable
     table: Table | None
+
+    @property
+    def foreground(self) -> Pixels:
+        """Source colours with a clean edge."""
+        return self.clean()
 
 
 @dataclass(frozen=True)
@@ -202,17 +208,17 @@ class FrameAnalyser:
         with self.clock.time("plate"):
             plate = self._plate_pixels(frame, size, alpha)
         key = self.plate.key
-        with self.clock.time("clean edge"):
-            foreground = self._clean(frame, alpha, picture)
+        clean = cache(partial(self._clean, frame, alpha, picture) if self._look.decontaminate else lambda: frame.pixels)
+        known = not (is_estimated and self._estimate_is_due(frame))
+        if self.matcher is not None and not known:
+            clean()
         with self.clock.time("match"):
-            known = not (is_estimated and self._estimate_is_due(frame))
-            table = self._table(frame, foreground, alpha, plate, known=known)
-        return Analysed(frame, alpha, foreground, plate, key, table)
+            table = self._table(frame, clean, alpha, plate, known=known)
+        return Analysed(frame, alpha, clean, plate, key, table)
 
     def _clean(self, frame: Frame, alpha: Alpha8, picture: Pixels) -> Pixels:
-        if not self._look.decontaminate:
-            return frame.pixels
-        return decontaminate(frame.pixels, alpha, picture=picture)
+        with self.clock.time("clean edge"):
+            return decontaminate(frame.pixels, alpha, picture=picture)
 
     def _matte(self, found: Found, picture: Pixels) -> Alpha8:
         self.coarse = found.coarse
@@ -246,7 +252,9 @@ class FrameAnalyser:
             return self.plate.pixels(frame, size, hide=alpha)
         return self.plate.pixels(frame, size)
 
-    def _table(self, frame: Frame, foreground: Pixels, alpha: Alpha8, plate: Pixels, *, known: bool) -> Table | None:
+    def _table(
+        self, frame: Frame, foreground: Callable[[], Pixels], alpha: Alpha8, plate: Pixels, *, known: bool
+    ) -> Table | None:
         if self.matcher is None:
             return None
         return self.matcher.table(
@@ -343,12 +351,13 @@ class FrameProcessor:
     def process(self, frame: Frame, size: Size) -> Rendered:
         """Run the chain on one frame."""
         analysed = self.analyser.analyse(frame, size)
+        analysed.clean()
         with self.clock.time("composite"):
             return self._compositor.compose(analysed, self.analyser.look)
 
 
 class _Waiting:
-    """The same frames, and how long they were waited for."""
+    """The same frames with their edges cleaned, a stage of its own, and how long both took."""
 
     def __init__(self, frames: Iterable[Analysed]) -> None:
         self._frames = iter(frames)
@@ -360,6 +369,8 @@ class _Waiting:
     def __next__(self) -> Analysed:
         started_s = time.perf_counter()
         try:
-            return next(self._frames)
+            analysed = next(self._frames)
+            analysed.clean()
+            return analysed
         finally:
             self.seconds += time.perf_counter() - started_s

@@ -49,7 +49,7 @@ def test_json_names_what_was_done(run_json, person_clip, tmp_path):
     _, result = run_json("render", person_clip, "--plate", "sunset", "-o", tmp_path / "out.mp4")
     assert result["fps"] > 0
     assert result["peak_rss_mb"] > 50
-    assert result["match"] == {"model": "platematch-s", "device": "cpu"}
+    assert result["match"] == {"model": "platematch-s", "device": "cpu", "runs_on": "CPU (ONNX Runtime)"}
     assert {"decode", "segment", "refine", "match", "composite", "encode"} <= set(result["stages_ms"])
     assert all(ms >= 0 for ms in result["stages_ms"].values())
 

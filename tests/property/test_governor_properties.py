@@ -152,7 +152,7 @@ def test_it_steps_down_after_two_strained_seconds_and_no_sooner(load):
 
 
 def test_where_much_is_lacking_it_does_not_stop_at_every_level():
-    governor, machine = Governor(), Machine({ANALYSIS: 2.0, DISPLAY: 0.1})
+    governor, machine = Governor(), Machine({ANALYSIS: 1.5, DISPLAY: 0.1})
     strained = [
         second for second in range(60) if not machine.second(governor.follow(machine.second(governor.level))).is_held
     ]

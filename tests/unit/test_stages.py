@@ -100,8 +100,8 @@ def test_stages_are_timed_by_name():
         "thumbnail",
         "refine",
         "plate",
-        "clean edge",
         "match",
+        "clean edge",
         "composite",
     ]
 

@@ -284,7 +284,7 @@ def _analysed(size: Size, seed: int) -> Analysed:
     ramp = np.linspace(0, 1, 256)[:, None]
     table = np.rint(255 * ramp ** np.array([0.8, 0.9, 1.1])).astype(np.uint8)
     frame = Frame(pixels, pts=seed, time_base=Fraction(1, 60), index=seed)
-    return Analysed(frame, alpha, pixels, _smooth(size, 99), "bench", table)
+    return Analysed(frame, alpha, lambda: pixels, _smooth(size, 99), "bench", table)
 
 
 def _smooth(size: Size, seed: int) -> Pixels:

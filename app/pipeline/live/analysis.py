@@ -279,7 +279,7 @@ class LiveAnalyser:
         """No background was asked for: the whole frame is the foreground."""
         whole = np.full(frame.pixels.shape[:2], 255, np.uint8)
         plate = self._plate.pixels(frame, size)
-        analysed = Analysed(frame, whole, frame.pixels, plate, self._plate.key, None)
+        analysed = Analysed(frame, whole, lambda: frame.pixels, plate, self._plate.key, None)
         look = replace(self._look, light_wrap=0.0)
         return LiveAnalysed(captured, analysed, look, solid_plate(size, COVER_RGB), shows_room=True)
 

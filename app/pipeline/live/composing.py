@@ -61,6 +61,7 @@ class Composing:
             self._outlet.hand_out_cover()
             return
         try:
+            item.analysed.clean()  # a stage of its own
             with self._clock.time("composite"):
                 rendered = compositor.compose(item.analysed, item.look)
         except Exception as error:

@@ -22,7 +22,7 @@ def analysed(index, *, size=(9, 7), plate_size=None, plate_key="plate", has_tabl
     frame = Frame(pixels, pts=index, time_base=Fraction(1, 30), index=index)
     plate = noise(hash(plate_key) % 1000, plate_height, plate_width, 3)
     table = noise(2000 + index, 256, 3) if has_table else None
-    return Analysed(frame, noise(1000 + index, height, width), pixels, plate, plate_key, table)
+    return Analysed(frame, noise(1000 + index, height, width), lambda: pixels, plate, plate_key, table)
 
 
 class FailingKernel:

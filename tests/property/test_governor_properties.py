@@ -7,6 +7,7 @@ from app.domain.governor import (
     ALL_LEVELS,
     ANALYSIS,
     CALM_S,
+    COMPOSITING,
     DISPLAY,
     LEVELS,
     LONGEST_WAIT_S,
@@ -19,14 +20,14 @@ from app.domain.governor import (
 RATE_HZ = 30
 WORST = len(LEVELS) - 1
 LEAST_FACTOR = 0.7
-STAGES = (ANALYSIS, DISPLAY)
+STAGES = (ANALYSIS, COMPOSITING, DISPLAY)
 
 
 class Machine:
     """Takes `busy[stage]` of the time for level 0 at the full rate, and by `saves` less at every level."""
 
     def __init__(self, busy, saves=None):
-        self.busy = busy
+        self.busy = {COMPOSITING: 0.05} | busy
         self.saves = saves or [level.saves for level in LEVELS]
 
     def needs(self, level, stage):
@@ -57,15 +58,18 @@ def rises(levels):
 
 shares, display_shares = st.floats(0.05, 4.0), st.floats(0.3, 4.0)
 machines = st.builds(
-    lambda analysis, display, factors: Machine(
-        {ANALYSIS: analysis, DISPLAY: display},
+    lambda analysis, compositing, display, factors: Machine(
+        {ANALYSIS: analysis, COMPOSITING: compositing, DISPLAY: display},
         [{stage: max(1.0, times * factor) for stage, times in level.saves.items()} for level, factor in factors],
     ),
+    shares,
     shares,
     display_shares,
     st.tuples(*(st.tuples(st.just(level), st.floats(LEAST_FACTOR, 1.4)) for level in LEVELS)),
 )
-as_stated = st.builds(lambda a, d: Machine({ANALYSIS: a, DISPLAY: d}), shares, display_shares)
+as_stated = st.builds(
+    lambda a, c, d: Machine({ANALYSIS: a, COMPOSITING: c, DISPLAY: d}), shares, shares, display_shares
+)
 
 
 @given(machines)

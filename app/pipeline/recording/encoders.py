@@ -42,8 +42,8 @@ _THREADS: Final = max(1, min(4, (os.cpu_count() or 1) // 2))
 _TRIAL_CRF: Final = 20
 
 _X264_MS_PER_MPX: Final = {"veryfast": 17.0, "superfast": 7.0, "ultrafast": 4.7}
-"""Processor time of x264 for a million pixels, by preset, as long as a noisy camera or fine detail makes it: clean video
-takes half. Faster presets make larger files of the same quality."""
+"""Processor time of x264 for a million pixels, by preset, with a noisy camera or fine detail; clean video takes half.
+Faster presets make larger files of the same quality."""
 
 _X264_SHARE: Final = 0.27
 """Of all cores' time at 30 fps that x264 may take: with segmentation, match and preview at 1080p, 2 cores are full."""

@@ -16,9 +16,10 @@ from app.cli.paths import check_output
 from app.domain.errors import ExitCode
 from app.pipeline.demo_reel import DEMO_PLATES, PlateReel, wipe
 from app.pipeline.demo_source import demo_frames
+from app.pipeline.looks import Rendered
 from app.pipeline.render import RenderOutputs, Timing, render_video
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
-from app.pipeline.stages import FrameProcessor, Rendered
+from app.pipeline.stages import FrameProcessor
 from app.pipeline.threads import share_cores
 
 SIZE = (1280, 720)

@@ -10,11 +10,11 @@ from app.cli.console import Console
 from app.domain.errors import ExitCode, UserError
 from app.domain.placement import Placement
 from app.pipeline.engine_loading import load_engine
+from app.pipeline.looks import Look
 from app.pipeline.matching import Matcher, MatchSettings
 from app.pipeline.matte import MatteSettings
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
-from app.pipeline.stages import Look
 from harmonizer import CurveEngine, SemanticClass, SmoothingSettings
 
 

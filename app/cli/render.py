@@ -13,11 +13,12 @@ from app.domain.errors import ExitCode
 from app.pipeline.encode_settings import EncodeSettings
 from app.pipeline.gpu.opening import compositing_device, open_compositor
 from app.pipeline.image_saving import check_output as check_picture_output
+from app.pipeline.looks import Rendered
 from app.pipeline.matching import Matcher
 from app.pipeline.plates import open_plate
 from app.pipeline.render import RenderOutputs, RenderResult, Timing, render_video
 from app.pipeline.render_notices import notices_of
-from app.pipeline.stages import FrameProcessor, Rendered
+from app.pipeline.stages import FrameProcessor
 from app.pipeline.threads import share_cores
 from app.pipeline.video_reader import VideoReader
 

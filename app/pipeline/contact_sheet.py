@@ -11,7 +11,7 @@ import numpy as np
 from app.domain.compositing import as_uint8
 from app.domain.frame import Pixels
 from app.pipeline.image_saving import save_image
-from app.pipeline.stages import Rendered
+from app.pipeline.looks import Rendered
 
 ROWS: Final = ("original", "matte", "pasted", "matched")
 CELL_WIDTH_PX: Final = 320

@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from app.domain.compositing import Size, Table
 from app.domain.frame import Alpha8, Frame, Pixels
+from app.pipeline.looks import Look
 from app.pipeline.matching import Matcher
 from app.pipeline.plate_kinds import Plate
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
-from app.pipeline.stages import FrameProcessor, Look
+from app.pipeline.stages import FrameProcessor
 from app.pipeline.video_scenes import FilmedClip, Notice, sensor_noise
 from harmonizer import CurveEngine, KnotSmoother, SmoothingSettings
 from harmonizer.curves import Knots, Lut, apply_lut8, fold

@@ -12,8 +12,8 @@ import cv2
 
 from app.domain.compositing import Size
 from app.domain.frame import Frame, Pixels
+from app.pipeline.looks import Rendered
 from app.pipeline.plates import Plate, open_plate
-from app.pipeline.stages import Rendered
 
 DEMO_PLATES: Final = ("library", "mountains", "studio", "sunset")
 """Lamp light, snow light, a dim wall and an evening sky: four lights the match is asked for."""

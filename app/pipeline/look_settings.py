@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from app.domain.placement import Placement
 from app.domain.settings import MatchOptions, PersonOptions, PlacementOptions, Settings
+from app.pipeline.looks import Look
 from app.pipeline.matching import MatchSettings
 from app.pipeline.matte import MatteSettings
 from app.pipeline.segmenter_choice import SegmenterChoice
-from app.pipeline.stages import Look
 from harmonizer import SemanticClass, SmoothingSettings
 
 

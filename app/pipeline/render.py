@@ -16,11 +16,13 @@ from typing import Final
 
 from app.domain.compositing import Size
 from app.domain.frame import Frame, Pixels
+from app.pipeline.analyser import ESTIMATE_EVERY_S
 from app.pipeline.contact_sheet import ContactSheet
 from app.pipeline.encode_settings import EncodeSettings
 from app.pipeline.handover import WriteBehind, read_ahead
 from app.pipeline.kernel_cache import ensure_kernels
-from app.pipeline.stages import ESTIMATE_EVERY_S, FrameProcessor, Rendered
+from app.pipeline.looks import Rendered
+from app.pipeline.stages import FrameProcessor
 from app.pipeline.stats import StageClock, peak_rss_mb
 from app.pipeline.video_time import rescaled
 from app.pipeline.video_writer import VideoWriter

@@ -16,7 +16,7 @@ from app.domain.frame import Pixels
 from app.ui.choices import View
 
 if TYPE_CHECKING:
-    from app.pipeline.stages import Rendered
+    from app.pipeline.looks import Rendered
 
 _PIXELS: Final[Mapping[View, Callable[[Rendered], Pixels]]] = {
     View.MATCHED: lambda rendered: rendered.composite,

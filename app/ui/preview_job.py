@@ -10,11 +10,12 @@ from app.domain.frame import Frame
 from app.domain.settings import Settings
 from app.pipeline.engine_loading import load_engine
 from app.pipeline.look_settings import look_of, segmenter_choice_of
+from app.pipeline.looks import Rendered
 from app.pipeline.matching import Matcher
 from app.pipeline.plates import OpenPlate, open_plate
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
-from app.pipeline.stages import FrameProcessor, Rendered
+from app.pipeline.stages import FrameProcessor
 from app.ui.still_engine import StillEngine
 from harmonizer import CurveEngine
 

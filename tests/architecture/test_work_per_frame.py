@@ -12,10 +12,12 @@ import pytest
 
 from app.domain import cells, compiled
 from app.domain.frame import Frame
+from app.pipeline.analyser import ESTIMATE_EVERY_S
 from app.pipeline.engine_loading import load_engine
+from app.pipeline.looks import Look
 from app.pipeline.matching import Matcher
 from app.pipeline.plates import open_plate
-from app.pipeline.stages import ESTIMATE_EVERY_S, FrameProcessor, Look
+from app.pipeline.stages import FrameProcessor
 from tests.support.shapes import soft_alpha, textured
 
 SIZE = (1280, 720)

@@ -10,7 +10,7 @@ from app.pipeline.handover import LatestSlot
 from app.pipeline.live.live_stats import WorkMeter
 from app.pipeline.live.outlet import LivePicture
 from app.pipeline.live.pictures import Finished
-from app.pipeline.stages import Rendered
+from app.pipeline.looks import Rendered
 from app.ui.choices import View
 from app.ui.live.display import LiveDisplay, smaller_room
 from app.ui.preview import Preview

@@ -6,9 +6,11 @@ import pytest
 from app.domain.errors import ExitCode, UserError
 from app.domain.frame import Frame
 from app.domain.placement import Placement
+from app.pipeline.analyser import FrameAnalyser
+from app.pipeline.looks import Look
 from app.pipeline.matching import Matcher, MatchSettings
 from app.pipeline.plates import open_plate
-from app.pipeline.stages import Compositor, FrameAnalyser, FrameProcessor, Look
+from app.pipeline.stages import Compositor, FrameProcessor
 from app.pipeline.stats import StageClock
 from harmonizer import Harmonizer, NetworkConfig, S2CRNet
 

@@ -11,11 +11,12 @@ from typing import Any
 from app.pipeline.bench.machine import CpuMeter, rss_mb
 from app.pipeline.encode_settings import EncodeSettings
 from app.pipeline.engine_loading import load_engine
+from app.pipeline.looks import Look, Rendered
 from app.pipeline.matching import Matcher
 from app.pipeline.plates import open_plate
 from app.pipeline.render import RenderOutputs, Timing, render_video
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
-from app.pipeline.stages import FrameProcessor, Look, Rendered
+from app.pipeline.stages import FrameProcessor
 from app.pipeline.threads import share_cores
 from app.pipeline.video_reader import VideoReader
 

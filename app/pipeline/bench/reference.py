@@ -20,13 +20,15 @@ import numpy as np
 import torch
 
 from app.domain.frame import Frame, Pixels
+from app.pipeline.analyser import FrameAnalyser
 from app.pipeline.bench.figures import percentiles
 from app.pipeline.bench.machine import limited_threads
 from app.pipeline.engine_loading import load_engine
+from app.pipeline.looks import Analysed, Look
 from app.pipeline.matching import Matcher, coarse_box
 from app.pipeline.plates import OpenPlate, open_plate
 from app.pipeline.segmenter_choice import SegmenterChoice, open_segmenter
-from app.pipeline.stages import Analysed, Compositor, FrameAnalyser, Look
+from app.pipeline.stages import Compositor
 from app.pipeline.stats import StageClock, median
 from app.pipeline.threads import share_cores
 from app.pipeline.video_reader import VideoReader

@@ -14,15 +14,17 @@ import psutil
 
 from app.domain.compositing import Size, as_uint8
 from app.domain.frame import Frame, Pixels
+from app.pipeline.analyser import FrameAnalyser
 from app.pipeline.bench.figures import StageFigures, StageTimes, line_fit
 from app.pipeline.bench.machine import limited_threads, usable_cores
 from app.pipeline.color_tags import ColorTags
 from app.pipeline.demo_source import demo_frames
 from app.pipeline.engine_loading import load_engine
+from app.pipeline.looks import Look
 from app.pipeline.matching import Matcher
 from app.pipeline.plates import OpenPlate, open_plate
 from app.pipeline.segmentation import LiteRtSelfieSegmenter
-from app.pipeline.stages import Compositor, FrameAnalyser, Look
+from app.pipeline.stages import Compositor
 from app.pipeline.video_writer import FrameConverter
 from app.pipeline.yuv import RgbConverter
 

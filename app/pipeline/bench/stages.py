@@ -15,18 +15,20 @@ import numpy as np
 from app.domain.cells import shrink
 from app.domain.compositing import Size, as_uint8
 from app.domain.frame import Frame, Pixels
+from app.pipeline.analyser import FrameAnalyser
 from app.pipeline.bench.figures import StageTimes
 from app.pipeline.bench.machine import limited_threads
 from app.pipeline.bench.preview import WINDOW_PREVIEW_PX, to_bgra
 from app.pipeline.encode_settings import EncodeSettings
 from app.pipeline.engine_loading import load_engine
+from app.pipeline.looks import Analysed, Look
 from app.pipeline.matching import Matcher, coarse_box
 from app.pipeline.media_safety import MEDIA_ERRORS, damaged, open_media, picture_stream
 from app.pipeline.plates import OpenPlate, open_plate
 from app.pipeline.segmentation import LiteRtSelfieSegmenter
 from app.pipeline.segmenter_choice import model_for
 from app.pipeline.selfie_networks import LiteRtNetwork
-from app.pipeline.stages import Analysed, Compositor, FrameAnalyser, Look
+from app.pipeline.stages import Compositor
 from app.pipeline.video_info import VideoInfo
 from app.pipeline.video_reader import VideoReader
 from app.pipeline.video_writer import FrameConverter

@@ -16,7 +16,7 @@ from app.domain.frame import Alpha8, Pixels
 from app.domain.placement import IDENTITY, Placement, apply_placement
 from app.pipeline.gpu.kernels import ChosenKernel, FrameBatch, choose_kernel, identity_tables
 from app.pipeline.gpu.lanes import Bytes, Lane, Mark
-from app.pipeline.stages import Analysed, Look, Rendered
+from app.pipeline.looks import Analysed, Look, Rendered
 
 LANES = 3
 """One batch being uploaded, one computed, one downloaded."""

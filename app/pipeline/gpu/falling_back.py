@@ -9,7 +9,8 @@ from itertools import islice
 
 from app.domain.errors import ExitCode, UserError
 from app.pipeline.gpu.device_compositor import LANES, DeviceCompositor, InFlight, in_batches, runs_on_device
-from app.pipeline.stages import Analysed, Compositor, Look, Rendered
+from app.pipeline.looks import Analysed, Look, Rendered
+from app.pipeline.stages import Compositor
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,8 @@ from app.pipeline.gpu.falling_back import FallingBackCompositor
 from app.pipeline.gpu.graphs import Replay
 from app.pipeline.gpu.kernels import ChosenKernel, FrameBatch, RenderKernel, choose_kernel
 from app.pipeline.gpu.resident import DeviceNetwork, ResidentRenderer
-from app.pipeline.stages import Analysed, Compositor, Look
+from app.pipeline.looks import Analysed, Look
+from app.pipeline.stages import Compositor
 from app.pipeline.stats import median
 
 WARM_UP_ROUNDS: Final = 5

@@ -22,18 +22,19 @@ from app.domain.governor import LEVELS, Level
 from app.domain.placement import Placement
 from app.domain.settings import Settings, size_in_words
 from app.domain.stillness import Glance, change_levels, glance
+from app.pipeline.analyser import ESTIMATE_EVERY_S, FrameAnalyser
 from app.pipeline.live.carrying import carried_alpha
 from app.pipeline.live.engine_loader import EngineLoader
 from app.pipeline.live.intake import CameraLight, cropped, limited
 from app.pipeline.live.live_plates import COVER_RGB, NonePlate, SourcePlate, TransparentPlate, open_live_plate
 from app.pipeline.live.pictures import Captured
 from app.pipeline.look_settings import look_of, segmenter_choice_of
+from app.pipeline.looks import Analysed, Look
 from app.pipeline.matching import Matcher
 from app.pipeline.model_files import ModelName
 from app.pipeline.plates import BlurPlate, ColourPlate, OpenPlate
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.segmenter_choice import SegmenterChoice, model_for, open_segmenter
-from app.pipeline.stages import ESTIMATE_EVERY_S, Analysed, FrameAnalyser, Look
 from app.pipeline.stats import StageClock
 
 log = logging.getLogger(__name__)

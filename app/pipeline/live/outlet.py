@@ -20,7 +20,7 @@ from app.pipeline.live.pictures import Finished
 from app.pipeline.live.slate import slate
 
 if TYPE_CHECKING:
-    from app.pipeline.stages import Rendered
+    from app.pipeline.looks import Rendered
 
 log = logging.getLogger(__name__)
 

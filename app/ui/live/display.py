@@ -26,7 +26,7 @@ from app.ui.choices import View
 from app.ui.images import images_of, to_image
 
 if TYPE_CHECKING:
-    from app.pipeline.stages import Rendered
+    from app.pipeline.looks import Rendered
 
 _CURVES_EVERY_S: Final = 0.1
 """The curves are drawn this often at most: faster, they tremble instead of move."""

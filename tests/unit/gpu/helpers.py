@@ -6,7 +6,7 @@ import torch
 from app.domain.frame import Frame
 from app.pipeline.gpu.device_compositor import DeviceCompositor
 from app.pipeline.gpu.kernels import ChosenKernel, render_by_torch
-from app.pipeline.stages import Analysed
+from app.pipeline.looks import Analysed
 
 CPU = torch.device("cpu")
 

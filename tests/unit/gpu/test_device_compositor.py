@@ -10,7 +10,8 @@ from app.pipeline.gpu.device_compositor import (
     runs_on_device,
 )
 from app.pipeline.gpu.falling_back import FallingBackCompositor
-from app.pipeline.stages import Compositor, Look
+from app.pipeline.looks import Look
+from app.pipeline.stages import Compositor
 from tests.unit.gpu.helpers import FailingKernel, analysed, device_compositor
 
 MIRRORED = Look(placement=Placement(mirror=True))

@@ -4,7 +4,8 @@ import torch
 
 from app.pipeline.gpu.falling_back import FallingBackCompositor
 from app.pipeline.gpu.lanes import Mark
-from app.pipeline.stages import Compositor, Look
+from app.pipeline.looks import Look
+from app.pipeline.stages import Compositor
 from tests.unit.gpu.helpers import FailingKernel, analysed, device_compositor
 
 FRAMES = 12

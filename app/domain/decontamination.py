@@ -58,12 +58,10 @@ def decontaminate(pixels: Pixels, alpha8: Alpha8, *, picture: Pixels | None = No
     if window is None:
         return pixels
     small = cell_picture(pixels, grid) if picture is None else picture
+    near = _colours(small[window], part[window])
     loops = kernels()
     if loops is None:
-        colours = _colours(small[window], part[window])
-        return _cleaned_plainly(pixels, alpha8, grid, mixed, window, colours)
-    near = np.empty((*part[window].shape, 6), np.float32)
-    loops.edge_colours(np.ascontiguousarray(small[window]), np.ascontiguousarray(part[window]), *ROUND_CELLS, near)
+        return _cleaned_plainly(pixels, alpha8, grid, mixed, window, near)
     result = _foreground_alone(pixels, part > 0, grid)
     edge = np.ascontiguousarray(mixed[window].view(np.uint8))
     place = window[0].start, window[1].start, grid.cell_px
@@ -116,10 +114,17 @@ def _cleaned_plainly(
 
 
 def _colours(picture: Pixels, alpha: Alpha) -> Floats:
-    """Average foreground and background around each cell: (h, w, 3) and (h, w) -> (h, w, 6) float32, 0..255.
+    """Average foreground and background around each cell: (h, w, 3) and (h, w) -> (h, w, 6) float32, 0..255."""
+    loops = kernels()
+    if loops is None:
+        return _colours_plainly(picture, alpha)
+    near = np.empty((*alpha.shape, 6), np.float32)
+    loops.edge_colours(np.ascontiguousarray(picture), np.ascontiguousarray(alpha), *ROUND_CELLS, near)
+    return near
 
-    By planes (3, h, w): numpy takes ten times as long over (h, w, 1) x (h, w, 3).
-    """
+
+def _colours_plainly(picture: Pixels, alpha: Alpha) -> Floats:
+    """By planes (3, h, w): numpy takes ten times as long over (h, w, 1) x (h, w, 3)."""
     planes = np.stack(cv2.split(picture)).astype(np.float32)
     rest = 1 - alpha
     foreground, background = _averages(planes, planes, alpha, ROUND_CELLS[0])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -64,53 +62,10 @@ def upsample_guided(
     if window is None:
         return _flat(solid, grid)
     start, end = (low + part * (high - low) for part in BETWEEN_PASSES)
-    loops = kernels()
-    if loops is None:
-        return _edges_plainly(pixels, picture, alpha, solid, grid, window, (start, end))
-    return _edges_compiled(loops, pixels, picture, alpha, solid, grid, window, (start, end))
-
-
-def _edges_compiled(
-    loops: ModuleType,
-    pixels: Picture,
-    picture: Picture,
-    alpha: Alpha,
-    solid: Bools,
-    grid: CellGrid,
-    window: Window,
-    between: tuple[float, float],
-) -> Alpha8:
-    shape = solid[window].shape
-    models, bounded = np.empty((*shape, 4), np.float32), np.empty((*shape, 6), np.float32)
-    here, edge = np.empty(shape, np.float32), np.empty(shape, np.uint8)
-    small = np.ascontiguousarray(picture[window]), np.ascontiguousarray(alpha[window])
-    loops.edge_models(*small, RADIUS_CELLS, EPS, *between, models, here)
-    loops.matte_levels(models, here, *DECIDED, bounded, edge)
+    bounded, here, edge = _bounded_models(picture[window], alpha[window], low=start, high=end)
     solid[window] = here >= SOLID
     matte = _flat(solid, grid)
-    place = window[0].start, window[1].start, grid.cell_px
-    loops.edge_matte(np.ascontiguousarray(pixels), bounded, edge, *place, matte)
-    return matte
-
-
-def _edges_plainly(
-    pixels: Picture,
-    picture: Picture,
-    alpha: Alpha,
-    solid: Bools,
-    grid: CellGrid,
-    window: Window,
-    between: tuple[float, float],
-) -> Alpha8:
-    """The kernels' work in numpy, the pixels a run of cells at a time."""
-    models, here = _edge_models(picture[window], alpha[window], low=between[0], high=between[1])
-    solid[window] = here >= SOLID
-    matte = _flat(solid, grid)
-    least, most = _neighbourhood(here, _AROUND)
-    bounded = _in_matte_levels(models, least, most)
-    for inside in in_runs(cells_where((most > DECIDED[0]) & (least < DECIDED[1]))):
-        edge = CellSet(inside.rows + window[0].start, inside.columns + window[1].start)
-        scatter(matte, grid, edge, _evaluated(interpolate(bounded, grid.cell_px, inside), gather(pixels, grid, edge)))
+    _evaluate(pixels, bounded, edge, window, grid, matte)
     return matte
 
 
@@ -132,12 +87,44 @@ def _neighbourhood(alpha: Alpha, square: Picture) -> tuple[Alpha, Alpha]:
     return np.asarray(cv2.erode(alpha, square), np.float32), np.asarray(cv2.dilate(alpha, square), np.float32)
 
 
-def _edge_models(picture: Picture, alpha: Alpha, *, low: float, high: float) -> tuple[Coefficients, Alpha]:
-    """Two guided passes: the local models, and their alpha at one value a cell."""
+def _bounded_models(picture: Picture, alpha: Alpha, *, low: float, high: float) -> tuple[Floats, Alpha, Picture]:
+    """Two guided passes: models in matte levels with bounds (h, w, 6), their own alpha (h, w), and where to use them.
+
+    The last is (h, w) uint8, 1 in the cells that those around don't agree about. All at one value a cell.
+    """
+    loops = kernels()
+    if loops is None:
+        return _bounded_models_plainly(picture, alpha, low=low, high=high)
+    models, bounded = np.empty((*alpha.shape, 4), np.float32), np.empty((*alpha.shape, 6), np.float32)
+    here, edge = np.empty(alpha.shape, np.float32), np.empty(alpha.shape, np.uint8)
+    small = np.ascontiguousarray(picture), np.ascontiguousarray(alpha)
+    loops.edge_models(*small, RADIUS_CELLS, EPS, low, high, models, here)
+    loops.matte_levels(models, here, *DECIDED, bounded, edge)
+    return bounded, here, edge
+
+
+def _bounded_models_plainly(
+    picture: Picture, alpha: Alpha, *, low: float, high: float
+) -> tuple[Floats, Alpha, Picture]:
     guide = prepare_guide(picture, radius=RADIUS_CELLS, eps=EPS)
     first = apply_models(fit(guide, alpha), guide)
     models = fit(guide, levels(first, low, high))
-    return models, apply_models(models, guide)
+    here = apply_models(models, guide)
+    least, most = _neighbourhood(here, _AROUND)
+    edge = (most > DECIDED[0]) & (least < DECIDED[1])
+    return _in_matte_levels(models, least, most), here, edge.view(np.uint8)
+
+
+def _evaluate(pixels: Picture, bounded: Floats, edge: Picture, window: Window, grid: CellGrid, matte: Alpha8) -> None:
+    """Write the models' matte into every pixel of the cells that `edge` marks."""
+    top, left = window[0].start, window[1].start
+    loops = kernels()
+    if loops is not None:
+        loops.edge_matte(np.ascontiguousarray(pixels), bounded, edge, top, left, grid.cell_px, matte)
+        return
+    for inside in in_runs(cells_where(edge)):
+        cells = CellSet(inside.rows + top, inside.columns + left)
+        scatter(matte, grid, cells, _evaluated(interpolate(bounded, grid.cell_px, inside), gather(pixels, grid, cells)))
 
 
 def _in_matte_levels(models: Coefficients, least: Alpha, most: Alpha) -> Floats:

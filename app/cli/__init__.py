@@ -45,7 +45,7 @@ def _warnings_as_notices(console: Console) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # The one warning meant for people, harmonizer's UnstableNetworkWarning; by its words, because naming the
-        # class would import torch before `--help` is answered.
+        # class would import numpy and more before `--help` is answered.
         warnings.filterwarnings("always", message="the network gave no usable curve")
         warnings.showwarning = lambda message, *_args, **_kwargs: console.notice(str(message))
         yield

@@ -154,7 +154,10 @@ def add_match(parser: argparse.ArgumentParser, *, default_class: str = "person",
         help="what the foreground is (default: %(default)s; none: the plain branch)",
     )
     group.add_argument(
-        "--device", default="cpu", help="what computes: cpu, cuda, cuda:N or onnx:NAME, see `devices` (default: cpu)"
+        "--device",
+        default="cpu",
+        help="what computes: cpu, cuda, cuda:N, onnx:NAME, see `devices`, or auto: puts a video together on an NVIDIA "
+        "card where there is one (default: cpu)",
     )
 
 

@@ -40,10 +40,13 @@ def load_engine(
 ) -> CurveEngine:
     """The colour engine for a device: a shipped network (None: the default) on ONNX Runtime, anything else on torch.
 
+    The device "auto" is the CPU here: a curve takes it a few milliseconds, ten times a second.
+
     provider: of ONNX Runtime, as the device `onnx:NAME` asks for it too. Without ONNX Runtime torch steps in, and
     the CPU for a provider that does not start; the log says so once. UserError (MODEL) when the weights, (USAGE) when
     device or provider can't be had.
     """
+    device = "cpu" if device == "auto" else device
     wanted = provider or _provider_of(device)
     is_own = weights is not None and is_weights_file(weights)
     if is_own and wanted not in (None, "cpu"):

@@ -54,6 +54,14 @@ def test_json_names_what_was_done(run_json, person_clip, tmp_path):
     assert all(ms >= 0 for ms in result["stages_ms"].values())
 
 
+def test_auto_is_the_cpu_where_there_is_no_card(run_json, person_clip, tmp_path, monkeypatch):
+    monkeypatch.setattr("app.pipeline.gpu.opening.has_cuda", lambda: False)
+    _, plain = run_json("render", person_clip, "--plate", GREEN, "-o", tmp_path / "plain.mp4")
+    _, auto = run_json("render", person_clip, "--plate", GREEN, "-o", tmp_path / "auto.mp4", "--device", "auto")
+    assert auto["match"] == plain["match"]
+    assert auto["frames"] == plain["frames"]
+
+
 def test_times_and_sound_are_the_sources(run_json, person_clip, tmp_path):
     out = tmp_path / "out.mp4"
     _, result = run_json("render", person_clip, "--plate", GREEN, "-o", out)

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from app.domain.compositing import Size
+from app.domain.compositing import IDENTITY_TABLE, Size
 from app.domain.frame import Alpha8, Pixels
 from app.domain.placement import IDENTITY, Placement, apply_placement
-from app.pipeline.gpu.kernels import ChosenKernel, FrameBatch, choose_kernel, identity_tables
+from app.pipeline.gpu.kernels import ChosenKernel, FrameBatch, choose_kernel
 from app.pipeline.gpu.lanes import Bytes, Lane, Mark
 from app.pipeline.looks import Analysed, Look, Rendered
 
@@ -112,8 +112,7 @@ class DeviceCompositor:
         return InFlight(batch, look.placement, here, lane.mark())
 
     def _tables(self, batch: Sequence[Analysed], lane: Lane) -> Tensor:
-        same = identity_tables(1, torch.device("cpu"))[0].numpy()
-        tables: list[Bytes] = [same if a.table is None else a.table for a in batch]
+        tables: list[Bytes] = [IDENTITY_TABLE if a.table is None else a.table for a in batch]
         return lane.upload(tables)
 
     def _plate_on_device(self, analysed: Analysed, lane: Lane) -> Tensor:

@@ -37,7 +37,7 @@ def open_compositor(device: str, on_notice: Callable[[str], None]) -> Compositor
 
 def compositing_device(device: str) -> str:
     """Where a command that was given this device for its network puts frames together."""
-    return device if device.startswith("cuda") else "cpu"
+    return device if device.startswith(("auto", "cuda")) else "cpu"
 
 
 def _on_device(device: str, on_notice: Callable[[str], None]) -> Compositor:

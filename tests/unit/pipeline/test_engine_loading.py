@@ -47,6 +47,11 @@ def test_another_device_than_the_cpu_is_torchs():
     assert engine.device == "meta"
 
 
+@pytest.mark.parametrize("weights", [None, WEIGHTS_DIR / "s2crnet-s.safetensors"])
+def test_auto_matches_colours_on_the_cpu(weights):
+    assert load_engine(weights, device="auto").device == "cpu"
+
+
 def test_reference_is_torch_on_the_cpu_too():
     assert isinstance(load_reference(), Harmonizer)
 

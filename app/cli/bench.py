@@ -16,7 +16,7 @@ from app.cli.console import Console
 from app.cli.paths import check_output
 from app.domain.errors import ExitCode
 
-DEFAULT_FRAMES: Final = {"stages": 100, "export": 300, "live": 300, "window": 300}
+DEFAULT_FRAMES: Final = {"stages": 100, "export": 300, "live": 300, "window": 300, "mask": 500}
 """Of the clip: measured, or played round and round."""
 
 _STAGE_FIGURES: Final = ("stages_ms", "stages_p95_ms", "stages_mean_ms", "stages_cpu_ms", "stages_cpu_p95_ms")
@@ -38,7 +38,7 @@ Bench: TypeAlias = Callable[[argparse.Namespace, Console], Answer]
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
     """Run one benchmark and print its table or its JSON object."""
-    from app.cli import bench_gpu, bench_live
+    from app.cli import bench_gpu, bench_live, bench_mask
     from app.pipeline.bench.machine import CpuMeter
 
     benches: dict[str, Bench] = {
@@ -52,6 +52,7 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         "gpu": bench_gpu.run,
         "live": bench_live.live,
         "window": bench_live.window,
+        "mask": bench_mask.run,
     }
     cpu = CpuMeter()
     answer = benches[args.what](args, console)

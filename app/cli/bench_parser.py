@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final, TypeAlias
 
-from app.cli import bench_gpu, options
+from app.cli import bench_gpu, bench_mask, options
 
 EPILOG: Final = """\
 examples:
@@ -15,6 +15,7 @@ examples:
   platematch bench export --size 3840x2160 --preset superfast
   platematch bench reference
   platematch bench scale --plot scale.png
+  platematch bench mask --json
 
 --json prints one object, with these where they apply: fps, dropped_pct, latency_p95_ms, ratio, rss_mb (the peak),
 cpu_cores (user and system seconds a second), stages_ms (medians), and machine (what it was measured on).
@@ -35,6 +36,7 @@ def add_benches(parser: argparse.ArgumentParser) -> None:
     _reference(_bench(benches, "reference", "match and render against the published algorithm, in one run"))
     _scale(_bench(benches, "scale", "how the cost grows from 360p to 8K, on 1 to 8 threads"))
     bench_gpu.add_arguments(_bench(benches, "gpu", "what an NVIDIA card does with a frame"))
+    bench_mask.add_arguments(_bench(benches, "mask", "Mask mode: brush, seeking, corrections carried on, projects"))
     _curves(_bench(benches, "curves", "rendering a curve against the published way, without the network"))
     _network(_bench(benches, "network", "estimating a curve against the published network"))
     _matte(_bench(benches, "matte", "quality and time of mattes whose truth is known"))

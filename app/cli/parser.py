@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
-from app.cli import bench_parser, options
+from app.cli import bench_parser, options, project_parser
 
 EPILOG = """\
 examples:
@@ -100,6 +100,7 @@ def build_parser() -> argparse.ArgumentParser:
         _render,
         _composite,
         _harmonize,
+        _project,
         _models,
         _weights,
         _train,
@@ -212,6 +213,18 @@ def _harmonize(commands: Commands) -> None:
     parser.add_argument("-o", "--output", required=True, help="picture to write: .png .jpg .webp .tif")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     options.add_match(parser, default_class="other", video=False)
+
+
+def _project(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "project",
+        help="render and export mask projects, and make them from clips",
+        description="Work with mask projects (name.platematch) without a window.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=project_parser.EPILOG,
+    )
+    parser.set_defaults(run=_lazily("project"))
+    project_parser.add_actions(parser)
 
 
 def _models(commands: Commands) -> None:

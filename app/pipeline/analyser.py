@@ -26,6 +26,10 @@ ESTIMATE_EVERY_S = 0.09
 enough. A cut, another plate and what was forgotten are estimated at once."""
 
 
+Finish = Callable[[Frame, Alpha8], Alpha8]
+"""What is done to a finished matte (h, w) of a frame before anything is made of it; returns it, or another array."""
+
+
 @dataclass(frozen=True)
 class Found:
     """A frame in which the person was looked for. coarse: alpha of any size, stretched over it, before refinement."""
@@ -39,10 +43,12 @@ class FrameAnalyser:
 
     `segmenter`, `look` and `plate` may be changed between frames, `use_matcher` says what matches from now on.
     coarse: the last alpha before refinement, None before the first. estimate_every_s: how old, by the frames' times, an
-    estimate of the curve may get before it is made anew; 0 for every frame.
+    estimate of the curve may get before it is made anew; 0 for every frame. finish: has the last word on every matte,
+    as a hand's corrections have; what is remembered from frame to frame is without it.
     """
 
     estimate_every_s = 0.0
+    finish: Finish | None = None
 
     def __init__(
         self, *, segmenter: Segmenter, plate: Plate, look: Look, matcher: Matcher | None, clock: StageClock
@@ -115,6 +121,10 @@ class FrameAnalyser:
             raise UserError("What finds the person gave no valid answer.", "Choose another model.", code=ExitCode.MODEL)
         return Found(frame, coarse)
 
+    def matte(self, found: Found) -> Alpha8:
+        """The finished matte alone, of somebody who needs no more."""
+        return self._matte(found, self._thumbnail(found.frame))
+
     def complete(self, found: Found, size: Size) -> Analysed:
         """The second half: a finished matte, clean colours along its edge, and the curve."""
         return self._completed(found, size, is_estimated=True)
@@ -152,7 +162,7 @@ class FrameAnalyser:
             else:
                 alpha = self._finished(found.coarse)
         self._start_over_at_cuts()
-        return alpha
+        return alpha if self.finish is None else self.finish(found.frame, alpha)
 
     def _finished(self, given: Alpha) -> Alpha8:
         """A matte that is none of a model's guesses: only what the user asks for is done to it."""

@@ -59,6 +59,11 @@ class AudioCopier:
             self._mux(self._waiting)
             self._waiting = next(self._packets, None)
 
+    def skip(self, *, until_s: Fraction) -> None:
+        """Leave out the sound that begins before `until_s`."""
+        while self._waiting is not None and self._time_s(self._waiting) < until_s:
+            self._waiting = next(self._packets, None)
+
     def close(self) -> None:
         """Close the source."""
         self._waiting = None

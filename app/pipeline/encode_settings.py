@@ -35,7 +35,8 @@ class EncodeSettings:
     codec: FFmpeg encoder name; None picks H.264 (libx264), for .webm VP9. crf: constant quality, smaller is
     better; None is 18 for H.264 (visually lossless) and 24 for VP9. preset: x264 speed. gray: the file is a
     matte: `append_alpha` instead of `append`, full range, so that all 256 levels survive. audio_until_end:
-    copy sound to its own end; False stops it with the picture (for a preview of the first seconds).
+    copy sound to its own end; False stops it with the picture (for a preview of the first seconds). from_first: the
+    first frame's time becomes zero, and the sound before it is left out (for a part of a clip).
     """
 
     codec: str | None = None
@@ -44,6 +45,7 @@ class EncodeSettings:
     pix_fmt: str = "yuv420p"
     gray: bool = False
     audio_until_end: bool = True
+    from_first: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an unknown preset here: x264 would print its own complaint past every log setting."""
@@ -68,6 +70,8 @@ class EncodeSettings:
             # Measured at 1280x720: 22 ms of processor time a frame, against 96 ms for deadline=good,
             # cpu-used=5, at the same PSNR and a third more bytes.
             options |= {"b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}
+        elif codec == "ffv1":
+            options |= {"level": "3", "g": "1"}  # Every picture stands alone: players and editors can go to any.
         return options
 
     def padding_for(self, codec: str, *, width: int, height: int) -> tuple[int, int]:

@@ -15,7 +15,8 @@ from app.domain.alpha import from_u8
 from app.domain.chroma_key import Rgb, key_alpha, screen_colour
 from app.domain.errors import UserError
 from app.domain.frame import Alpha, Alpha8, Frame
-from app.pipeline.images import LoadedMask, load_mask, mask_at_size
+from app.pipeline.images import LoadedMask, load_image, load_mask, mask_at_size
+from app.pipeline.mask.alpha_video import AlphaReader, has_alpha
 from app.pipeline.video_reader import VideoReader
 
 log = logging.getLogger(__name__)
@@ -49,11 +50,11 @@ class _Source(Protocol):
 class GivenMatte:
     """The user's own matte: a video, a folder of numbered pictures, or one picture for all frames.
 
-    White is foreground. A video is matched by time: the last picture not later than the frame, clip and
-    matte both counted from their own first picture (from the file's own zero when the clip is joined
-    midway). A folder is matched by frame index, names sorted by their numbers. When mattes run out the last
-    one is held: `held_frames`, and one notice. Another size is resized, with a notice; UserError (BAD_INPUT)
-    when the shape is more than 2 % off, or the file can't be read.
+    White is foreground. Where a video or picture has an alpha that is not opaque, that is the matte. A video is matched
+    by time: the last picture not later than the frame, clip and matte both counted from their own first picture (from
+    the file's own zero when the clip is joined midway). A folder is matched by frame index, names sorted by their
+    numbers. When mattes run out the last one is held: `held_frames`, and one notice. Another size is resized, with a
+    notice; UserError (BAD_INPUT) when the shape is more than 2 % off, or the file can't be read.
     """
 
     coarse = False
@@ -124,6 +125,7 @@ class _Pictures:
         self._paths = paths
         self._for_all = for_all
         self._loaded: tuple[int, tuple[int, int], Alpha8] | None = None
+        self._has_alpha: bool | None = None
         self.ran_out = False
 
     def matte_for(self, frame: Frame, size: tuple[int, int]) -> tuple[Alpha8, tuple[str, ...]]:
@@ -132,9 +134,22 @@ class _Pictures:
         self.ran_out = frame.index > index and not self._for_all
         if self._loaded is not None and self._loaded[:2] == (index, size):
             return self._loaded[2], ()
-        mask = load_mask(self._paths[index], size)
+        mask = self._mask(self._paths[index], size)
         self._loaded = index, size, mask.alpha
         return mask.alpha, mask.notes
+
+    def _mask(self, path: Path, size: tuple[int, int]) -> LoadedMask:
+        """Cut-outs are known by their neighbours: a person who fills a whole picture leaves its alpha opaque."""
+        if self._has_alpha is None:
+            places = {0, len(self._paths) // 2, len(self._paths) - 1}
+            self._has_alpha = not self._for_all and any(
+                load_image(self._paths[place]).alpha is not None for place in places
+            )
+        if not self._has_alpha:
+            return load_mask(path, size)
+        picture = load_image(path)
+        alpha = np.full(picture.size[::-1], 255, np.uint8) if picture.alpha is None else picture.alpha
+        return mask_at_size(LoadedMask(alpha), size, path, kind="mask", of="picture")
 
     def rewind(self) -> None:
         """Indices come with the frames."""
@@ -144,14 +159,17 @@ class _Pictures:
 
 
 class _Film:
-    """A matte video, read forward as the clip's time goes on."""
+    """A matte video, read forward as the clip's time goes on: its alpha if that says anything, else its brightness."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        alpha = has_alpha(path)
+        self._notes = ("The matte's alpha is opaque: its brightness was taken.",) if alpha is None else ()
+        self._opened: type[VideoReader] = AlphaReader if alpha else VideoReader
         self.ran_out = False
         self._last_s = float("-inf")
         self._ahead_s: float | None = None
-        self._reader = VideoReader(path)
+        self._reader = self._opened(path)
         self._now, self._next = self._first_two()
         self._spacing_s = self._next.time_s - self._now.time_s if self._next else float("inf")
 
@@ -173,7 +191,7 @@ class _Film:
         self.close()
         self._last_s = float("-inf")
         self._ahead_s = None
-        self._reader = VideoReader(self._path)
+        self._reader = self._opened(self._path)
         self._now, self._next = self._first_two()
 
     def close(self) -> None:
@@ -185,22 +203,24 @@ class _Film:
 
     def _alpha(self, matte: Frame, size: tuple[int, int]) -> tuple[Alpha8, tuple[str, ...]]:
         alpha = np.asarray(cv2.cvtColor(matte.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-        mask = mask_at_size(LoadedMask(alpha), size, self._path, kind="matte", of="clip")
+        mask = mask_at_size(LoadedMask(alpha, self._notes), size, self._path, kind="matte", of="clip")
         return mask.alpha, mask.notes
 
 
 def _source(path: Path) -> _Source:
     if path.is_dir():
-        pictures = sorted(
-            (p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")),
-            key=_by_number,
-        )
-        if not pictures:
-            raise UserError(f"The matte folder '{path}' holds no pictures.", "Put one PNG per frame into it.")
-        return _Pictures(pictures, for_all=False)
+        return _Pictures(pictures_in(path), for_all=False)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return _Pictures([path], for_all=True)
     return _Film(path)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """A folder's pictures in the order of their numbers; UserError (BAD_INPUT) when there are none."""
+    pictures = (p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith("."))
+    if found := sorted(pictures, key=_by_number):
+        return found
+    raise UserError(f"The matte folder '{folder}' holds no pictures.", "Put one PNG per frame into it.")
 
 
 def _by_number(path: Path) -> list[tuple[int, int | str]]:

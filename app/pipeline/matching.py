@@ -43,11 +43,22 @@ class MatchSettings:
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
 
 
+@dataclass(frozen=True)
+class MatchKey:
+    """What was set by hand for one moment. strength: instead of the settings'; knots: instead of the curve found."""
+
+    strength: float | None = None
+    knots: Knots | None = None
+
+
 class Matcher:
     """One engine following one stream of frames; not thread-safe. `settings` may be changed between frames.
 
-    While `frozen`, the curve shown last stays, whatever happens in the picture.
+    While `frozen`, the curve shown last stays, whatever happens in the picture. key_at: what was set by hand for a time
+    in seconds, None for nothing; the curve is followed all the same, so that it goes on smoothly afterwards.
     """
+
+    key_at: Callable[[float], MatchKey | None] | None = None
 
     def __init__(self, engine: CurveEngine, settings: MatchSettings = MatchSettings()) -> None:
         self.engine = engine
@@ -111,10 +122,19 @@ class Matcher:
         if knots is None:
             return None
         self._shown = self._smoother.update(knots, time_s)
-        return self._rendered(self._shown)
+        key = self.key_at(time_s) if self.key_at is not None else None
+        return self._rendered(self._shown) if key is None else self._keyed(key, self._shown)
 
-    def _rendered(self, knots: Knots) -> Table:
-        lut = fold(knots, strength=self._settings.strength)
+    @property
+    def shown(self) -> Knots | None:
+        """The curve found and smoothed last, at full strength; None before the first."""
+        return self._shown
+
+    def _keyed(self, key: MatchKey, found: Knots) -> Table:
+        return self._rendered(found if key.knots is None else key.knots, key.strength)
+
+    def _rendered(self, knots: Knots, strength: float | None = None) -> Table:
+        lut = fold(knots, strength=self._settings.strength if strength is None else strength)
         if self._skin is not None:
             lut = protect_skin(lut, self._skin[1], self._settings.protect_skin)
         return lut8(lut)

@@ -7,13 +7,80 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
-from app.domain.frame import Frame
-from app.pipeline.media_safety import MEDIA_ERRORS, damaged, open_media, picture_stream
-from app.pipeline.video_geometry import resized, square_pixel_size
+from app.domain.frame import Frame, Pixels
+from app.pipeline.media_safety import MEDIA_ERRORS, check_size, damaged, open_media, picture_stream
+from app.pipeline.video_geometry import Orientation, resized, square_pixel_size
 from app.pipeline.video_info import VideoInfo, orientation_of
 from app.pipeline.video_reader import VideoReader
 from app.pipeline.yuv import RgbConverter
+
+
+class OpenVideo:
+    """A video's container and decoder, held open for reading from any place. UserError as `VideoReader` raises it."""
+
+    def __init__(self, path: Path) -> None:
+        self.container: InputContainer = open_media(path)
+        try:
+            self.stream: VideoStream = picture_stream(self.container, path)
+            self.stream.thread_type = "AUTO"
+        except BaseException:
+            self.close()
+            raise
+
+    def packets(self) -> Iterator[av.Packet[VideoStream]]:
+        """Yield what the file holds from here on; the last one, of size 0, flushes the decoder.
+
+        A file that can't be read further ends here, as it does for `VideoReader`, and without that last one.
+        """
+        with contextlib.suppress(*MEDIA_ERRORS):
+            yield from self.container.demux(self.stream)
+
+    def decoded(self, packet: av.Packet[VideoStream] | None) -> list[av.VideoFrame]:
+        """Decode one packet, or flush with None; one that can't be decoded gives nothing."""
+        try:
+            return self.stream.decode(packet)
+        except EOFError:
+            return []
+        except MEDIA_ERRORS:
+            return []
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """Yield the frames from here on."""
+        for packet in self.packets():
+            yield from self.decoded(packet)
+        yield from self.decoded(None)
+
+    def seek(self, pts: int) -> None:
+        """Go to a key frame at or before `pts`, where the container knows of one. MEDIA_ERRORS when it can't."""
+        self.container.seek(pts, stream=self.stream, backward=True)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.container.close()
+
+
+class Developer:
+    """Makes pixels of a video's decoded pictures, the same that `VideoReader` makes; belongs to one thread."""
+
+    def __init__(self, info: VideoInfo) -> None:
+        self._path = info.path
+        self._shape = (info.height, info.width, 3)
+        self._to_rgb = RgbConverter(info.color)
+        self._square_size = square_pixel_size(*info.coded_size, info.pixel_aspect)
+
+    def __call__(self, picture: av.VideoFrame, orientation: Orientation) -> Pixels:
+        """(H, W, 3) uint8 sRGB, upright, square pixels. UserError when the picture can't be converted to that."""
+        check_size(picture.width, picture.height, self._path)
+        try:
+            pixels = orientation.apply(resized(self._to_rgb(picture), self._square_size))
+        except (av.FFmpegError, MemoryError) as error:
+            raise damaged(self._path, "is damaged at this moment") from error
+        if pixels.shape != self._shape:
+            raise damaged(self._path, "changes its picture size at this moment")
+        return pixels
 
 
 class StillReader:
@@ -27,19 +94,12 @@ class StillReader:
             self.info: VideoInfo = reader.info
             self._first = next(reader)
         self._path = path
-        self._to_rgb = RgbConverter(self.info.color)
-        self._square_size = square_pixel_size(*self.info.coded_size, self.info.pixel_aspect)
-        self._container = open_media(path)
-        try:
-            self._stream = picture_stream(self._container, path)
-            self._stream.thread_type = "AUTO"
-        except BaseException:
-            self.close()
-            raise
+        self._developed = Developer(self.info)
+        self._video = OpenVideo(path)
 
     def close(self) -> None:
         """Close the file."""
-        self._container.close()
+        self._video.close()
 
     def at(self, time_s: float) -> Frame:
         """Return the frame shown `time_s` seconds after the first one; the last one after the end."""
@@ -49,14 +109,8 @@ class StillReader:
         found = self._seek(target)
         if found is None:
             return self._first
-        try:
-            pixels = orientation_of(found).apply(resized(self._to_rgb(found), self._square_size))
-        except (av.FFmpegError, MemoryError) as error:
-            raise damaged(self._path, "is damaged at this moment") from error
-        if pixels.shape != self._first.pixels.shape:
-            raise damaged(self._path, "changes its picture size at this moment")
         pts = target if found.pts is None else found.pts
-        return Frame(pixels, pts, self.info.time_base, self._first.index)
+        return Frame(self._developed(found, orientation_of(found)), pts, self.info.time_base, self._first.index)
 
     def _seek(self, target: int) -> av.VideoFrame | None:
         """Find the last frame that is not later than `target`; None when nothing decodes from there on.
@@ -65,19 +119,9 @@ class StillReader:
         """
         last: av.VideoFrame | None = None
         with contextlib.suppress(*MEDIA_ERRORS):
-            self._container.seek(target, stream=self._stream, backward=True)
-            for frame in self._decoded():
+            self._video.seek(target)
+            for frame in self._video.frames():
                 if frame.pts is not None and frame.pts > target:
                     return last or frame
                 last = frame
         return last
-
-    def _decoded(self) -> Iterator[av.VideoFrame]:
-        """Yield frames; a packet that can't be decoded is passed over."""
-        for packet in self._container.demux(self._stream):
-            try:
-                yield from self._stream.decode(packet)
-            except EOFError:
-                return
-            except MEDIA_ERRORS:
-                continue

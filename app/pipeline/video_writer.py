@@ -116,8 +116,9 @@ class VideoWriter:
 
     Times: pts * time_base comes out exactly in MP4 and MOV (up to 1 us ticks), to the nearest ms in MKV and
     WebM, which know nothing finer. A start before zero, which no container keeps, moves picture and sound
-    together. `padded` (right, bottom) px: 4:2:0 H.264 has even sides only; the last column or row is
-    repeated, none is lost. Colours are BT.709, limited range, and tagged so. Memory does not grow.
+    together, as `EncodeSettings.from_first` does. `padded` (right, bottom) px: 4:2:0 H.264 has even sides
+    only; the last column or row is repeated, none is lost. Colours are BT.709, limited range, and tagged so.
+    Memory does not grow.
 
     UserError (OUTPUT) when writing fails; the part file is removed then, an earlier file is kept.
     """
@@ -282,9 +283,11 @@ class VideoWriter:
         if (pixels.shape[1], pixels.shape[0]) != self._size:
             raise ValueError(f"the frame is {pixels.shape}, the writer (width, height) {self._size}")
         if self._shift is None:
-            self._shift = max(0, -pts)
+            self._shift = -pts if self.settings.from_first else max(0, -pts)
             if self._audio:
                 self._audio.delay_s = self._shift * self.time_base
+                if self.settings.from_first:
+                    self._audio.skip(until_s=Fraction(0))
         pts += self._shift
         if self._last_pts is not None and pts <= self._last_pts:
             raise ValueError(f"pts {pts} is not later than {self._last_pts}")

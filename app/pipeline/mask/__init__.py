@@ -1,0 +1,1 @@
+"""Mask projects: their files, the clip's frames and mattes, propagation, import and export."""

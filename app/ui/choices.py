@@ -26,6 +26,7 @@ class Mode(Enum):
 
     LIVE = "Live"
     RENDER = "Render"
+    MASK = "Mask"
 
 
 class View(Enum):

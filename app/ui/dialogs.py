@@ -32,6 +32,21 @@ def ask_plate(parent: QWidget, chosen: Callable[[str], None]) -> QFileDialog:
     return _ask_file(parent, tr("Add a background"), PLATE_FILTER, chosen)
 
 
+def ask_mask(parent: QWidget, chosen: Callable[[str], None]) -> QFileDialog:
+    """Ask for a mask: a video or a picture; of numbered pictures, any one stands for its folder."""
+    return _ask_file(parent, tr("Use a mask"), PLATE_FILTER, chosen)
+
+
+def ask_project_name(parent: QWidget, suggested: Path, chosen: Callable[[str], None]) -> QFileDialog:
+    """Ask for the name of a mask project."""
+    suffix = suggested.suffix
+    dialog = QFileDialog(parent, tr("Save the project"), str(suggested.parent), f"Mask projects (*{suffix})")
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setDefaultSuffix(suffix.removeprefix("."))
+    dialog.selectFile(suggested.name)
+    return _opened(dialog, chosen)
+
+
 def ask_folder(parent: QWidget, title: str, chosen: Callable[[str], None]) -> QFileDialog:
     """Ask for a folder."""
     dialog = QFileDialog(parent, title)

@@ -14,20 +14,23 @@ from app.ui.text import tr
 _MODE_HINTS = {
     Mode.LIVE: "Your camera, for calls and recordings",
     Mode.RENDER: "A video file, rendered frame by frame",
+    Mode.MASK: "The mask of a video, corrected by hand",
 }
 
 
 class Header(QWidget):
     """Modes, source, views, menus.
 
-    mode_chosen(Mode), view_chosen(View), open_wanted, render_wanted: what was asked for.
-    source, presets and more are buttons whose menus others fill.
+    mode_chosen(Mode), view_chosen(View), open_wanted, render_wanted, save_wanted, export_wanted: what was asked for.
+    source, project, presets and more are buttons whose menus others fill.
     """
 
     mode_chosen = pyqtSignal(object)
     view_chosen = pyqtSignal(object)
     open_wanted = pyqtSignal()
     render_wanted = pyqtSignal()
+    save_wanted = pyqtSignal()
+    export_wanted = pyqtSignal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -38,6 +41,12 @@ class Header(QWidget):
         self.render_button = _button(tr("Render…"), tr("Make the whole video and save it"), "Ctrl+S")
         self.render_button.setObjectName("primary")
         self.render_button.clicked.connect(self.render_wanted)
+        self.save_button = _button(tr("Save"), tr("Save the project"), "Ctrl+S")
+        self.save_button.clicked.connect(self.save_wanted)
+        self.export_button = _button(tr("Export…"), tr("Make the video, or its mattes, and save them"), "Ctrl+E")
+        self.export_button.setObjectName("primary")
+        self.export_button.clicked.connect(self.export_wanted)
+        self.project = menu_button("folder", tr("Project"), tr("Open, save, and use a mask from elsewhere"))
         self.source = menu_button("camera", tr("Source"), tr("Choose where the picture comes from"))
         self.presets = menu_button("presets", tr("Presets"), tr("Everything you set, under a name; keys 1 to 9"))
         self.more = menu_button("menu", "", tr("More"))
@@ -49,15 +58,18 @@ class Header(QWidget):
         names.addWidget(self._facts)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 9, 12, 9)
-        row.setSpacing(10)
+        row.setSpacing(7)
         row.addLayout(self._modes())
         row.addWidget(self.source)
         row.addWidget(self.open_button)
+        row.addWidget(self.project)
         row.addLayout(names, 1)
         row.addLayout(self._views())
         row.addWidget(self.presets)
         row.addWidget(self.more)
+        row.addWidget(self.save_button)
         row.addWidget(self.render_button)
+        row.addWidget(self.export_button)
 
     def show_clip(self, clip: ClipInfo) -> None:
         """Name the clip and say what it is."""
@@ -73,8 +85,13 @@ class Header(QWidget):
         for other, button in self._mode_buttons.items():
             button.setChecked(other is mode)
         self.source.setVisible(mode is Mode.LIVE)
-        self.open_button.setVisible(mode is Mode.RENDER)
+        self.open_button.setVisible(mode is not Mode.LIVE)
         self.render_button.setVisible(mode is Mode.RENDER)
+        for widget in (self.project, self.save_button, self.export_button):
+            widget.setVisible(mode is Mode.MASK)
+        self.presets.setVisible(mode is not Mode.MASK)
+        for button in self._view_buttons.values():
+            button.setVisible(mode is not Mode.MASK)
 
     def choose_view(self, view: View) -> None:
         """Press a view's button and let the others go.
@@ -107,7 +124,7 @@ class Header(QWidget):
             keys = f"Ctrl+{number + 1}"
             button = _segment(tr(view.value), f"{tr(view.hint)} ({keys})", number, len(View))
             button.clicked.connect(lambda _checked, view=view: self.choose_view(view))
-            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut = QShortcut(QKeySequence(keys), button)  # So that it works while the button is to be seen.
             shortcut.activated.connect(lambda view=view: self.choose_view(view))
             self._view_buttons[view] = button
             row.addWidget(button)

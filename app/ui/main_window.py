@@ -17,6 +17,7 @@ from app.ui.drops import Dropped, DropWindow
 from app.ui.header import Header
 from app.ui.live.live_desk import LiveDesk
 from app.ui.live.live_mode import LiveMode
+from app.ui.mask_side import MaskSide
 from app.ui.memory import Memory
 from app.ui.message_bar import MessageBar
 from app.ui.presets_menu import PresetsMenu
@@ -57,7 +58,8 @@ class MainWindow(DropWindow):
         self.render_desk = RenderDesk(self.session, self.model, self.workspace)
         self.render_control = RenderControl(self, self.session, self.messages)
         self.live = LiveMode(self, self.model, workspace=self.workspace, header=self.header, messages=self.messages)
-        self.presets = PresetsMenu(self, self.model)
+        self.masking = MaskSide(self, lambda: self.model.settings, header=self.header, messages=self.messages)
+        self.presets = PresetsMenu(self, self.model, self.header.presets)
         self.tray = Tray(self)
         self._pages = QStackedWidget()
         self._mode: Mode | None = None
@@ -76,21 +78,25 @@ class MainWindow(DropWindow):
         return self._mode
 
     def set_mode(self, mode: Mode) -> None:
-        """Go to the live picture, or to a clip."""
+        """Go to the live picture, to a clip, or to its mask."""
         if mode is self._mode:
             return
+        leave = {Mode.LIVE: self.live.leave, Mode.RENDER: self._leave_render, Mode.MASK: self.masking.leave}
+        if self._mode is not None:
+            leave[self._mode]()
         self._mode = mode
         self.header.show_mode(mode)
-        self.workspace.set_mode(mode)
         self.memory.note(mode=mode.value)
-        if mode is Mode.LIVE:
-            self.render_desk.set_active(active=False)
-            self._pages.setCurrentWidget(self.workspace)
-            self.live.enter()
-            self.setWindowTitle("PlateMatch")
-        else:
-            self.live.leave()
-            self._show_clip_page()
+        if mode is not Mode.MASK:
+            self.workspace.set_mode(mode)
+        self.setWindowTitle("PlateMatch")
+        enter = {Mode.LIVE: self._enter_live, Mode.RENDER: self._show_clip_page, Mode.MASK: self._enter_mask}
+        enter[mode]()
+
+    def open_mask(self, source: Source) -> None:
+        """Correct the mask of a clip, or go on with a project of one."""
+        self.set_mode(Mode.MASK)
+        self.masking.open(source)
 
     def open_clip(self, source: Source) -> None:
         """Open a clip to render; what goes wrong is said in the window."""
@@ -156,12 +162,17 @@ class MainWindow(DropWindow):
             self.tray.say(tr("PlateMatch goes on in the tray."), tr("Choose Quit there to end it."))
             event.ignore()
             return
+        if event is not None and not (self.masking.is_saved or self._is_quitting):
+            event.ignore()
+            self.masking.let_go(self.quit)
+            return
         geometry = self.saveGeometry().toBase64().data().decode("ascii")
         self.memory.note(geometry=geometry, divider=round(self.workspace.preview.divider, 3))
         self.hide()
         self.tray.hide()
         self.remote.close()
         self.render_control.close()
+        self.masking.close()
         self.live.close()
         self.session.close()
         self.memory.stop()
@@ -174,11 +185,10 @@ class MainWindow(DropWindow):
         column = QVBoxLayout(central)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for part in (self.header, self.messages, self.render_control.bar):
+        for part in (self.header, self.messages, self.render_control.bar, self.masking.bar):
             column.addWidget(part)
         column.addWidget(self._pages, 1)
         self.setCentralWidget(central)
-        self.header.presets.setMenu(self.presets.menu)
         self.header.more.setMenu(self._more_menu())
 
     def _connect(self) -> None:
@@ -189,6 +199,8 @@ class MainWindow(DropWindow):
         self.header.render_wanted.connect(self.render_control.ask)
         self.render_control.busy.connect(self.header.render_button.setDisabled)
         self.start_page.open_wanted.connect(self._ask_clip)
+        self.masking.made.connect(self._pages.addWidget)
+        self.masking.named.connect(lambda name: self.setWindowTitle(f"{name} - PlateMatch" if name else "PlateMatch"))
         self.start_page.sample_wanted.connect(partial(self.open_clip, Sample.SAMPLE))
         for part in (self.workspace, self.render_desk, self.presets, self.memory):
             part.failed.connect(self.show_failure)
@@ -200,7 +212,7 @@ class MainWindow(DropWindow):
         self.live.outputs_changed.connect(self._show_outputs)
         self.live.sources.chosen.connect(self._remember_source)
         self._connect_tray()
-        for keys, work in (("Ctrl+Z", self.model.undo), ("Ctrl+Shift+Z", self.model.redo), ("Ctrl+Y", self.model.redo)):
+        for keys, work in (("Ctrl+Z", self._undo), ("Ctrl+Shift+Z", self._redo), ("Ctrl+Y", self._redo)):
             QShortcut(QKeySequence(keys), self).activated.connect(work)
 
     def _connect_tray(self) -> None:
@@ -212,19 +224,26 @@ class MainWindow(DropWindow):
 
     def _more_menu(self) -> QMenu:
         menu = QMenu(self)
-        undo = menu.addAction(icon("undo"), tr("Undo a setting") + "\tCtrl+Z", self.model.undo)
-        redo = menu.addAction(icon("redo"), tr("Redo") + "\tCtrl+Shift+Z", self.model.redo)
+        undo = menu.addAction(icon("undo"), tr("Undo a setting") + "\tCtrl+Z", self._undo)
+        redo = menu.addAction(icon("redo"), tr("Redo") + "\tCtrl+Shift+Z", self._redo)
 
         def enable() -> None:
             for action, is_there in ((undo, self.model.can_undo), (redo, self.model.can_redo)):
                 if action is not None:
                     action.setEnabled(is_there)
+                    action.setVisible(self._mode is not Mode.MASK)
 
         menu.aboutToShow.connect(enable)
         menu.addSeparator()
         for theme, words in _THEMES.items():
             menu.addAction(icon("sun" if theme == "light" else "moon"), tr(words), partial(self._use_theme, theme))
         return menu
+
+    def _undo(self) -> None:
+        (self.masking.mode if self._mode is Mode.MASK else self.model).undo()
+
+    def _redo(self) -> None:
+        (self.masking.mode if self._mode is Mode.MASK else self.model).redo()
 
     def _recall(self, mode: Mode | None) -> None:
         """Go on where one stopped."""
@@ -275,10 +294,14 @@ class MainWindow(DropWindow):
         self.activateWindow()
 
     def _ask_clip(self) -> None:
-        dialogs.ask_clip(self, lambda name: self.open_clip(Path(name)))
+        opens = self.open_mask if self._mode is Mode.MASK else self.open_clip
+        dialogs.ask_clip(self, lambda name: opens(Path(name)))
 
     def _take(self, files: Dropped) -> None:
         """A picture is a background; a video too over the strip, else it is what is shown."""
+        if self._mode is Mode.MASK:
+            self._take_for_mask(files)
+            return
         for picture in files.pictures:
             self.workspace.add_plate(picture)
         over_strip = self._mode is Mode.LIVE and self._is_over_strip(files)
@@ -292,9 +315,27 @@ class MainWindow(DropWindow):
         if not files.clips and self._mode is Mode.RENDER and self.session.clip is None:
             self.messages.show_note(tr("The background is there; now open a video to put before it."))
 
+    def _take_for_mask(self, files: Dropped) -> None:
+        for path in files.clips[:1]:
+            self.open_mask(path)
+        for picture in files.pictures[:1]:
+            self.masking.mode.use_plate(str(picture.absolute()))
+
     def _is_over_strip(self, files: Dropped) -> bool:
         strip = self.workspace.plates
         return strip.rect().contains(strip.mapFrom(self, files.position))
+
+    def _enter_live(self) -> None:
+        self._pages.setCurrentWidget(self.workspace)
+        self.live.enter()
+
+    def _leave_render(self) -> None:
+        self.render_desk.set_active(active=False)
+
+    def _enter_mask(self) -> None:
+        self.masking.own_plates[:] = self.workspace.own_plates
+        page = self.masking.enter()
+        self._pages.setCurrentWidget(page)
 
     def _show_clip_page(self) -> None:
         clip = self.session.clip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QAction, QKeySequence, QShortcut
-from PyQt6.QtWidgets import QMenu, QWidget
+from PyQt6.QtWidgets import QMenu, QToolButton, QWidget
 
 from app.domain.errors import UserError
 from app.pipeline.presets import SLOTS, Preset, PresetStore, presets_folder
@@ -20,20 +20,24 @@ from app.ui.text import tr
 
 
 class PresetsMenu(QObject):
-    """Fills a menu and does what it says. failed(Failure). said(str): something worth knowing."""
+    """Fills a button's menu and does what it says; the number keys work while the button is to be seen.
+
+    failed(Failure). said(str): something worth knowing.
+    """
 
     failed = pyqtSignal(object)
     said = pyqtSignal(str)
 
-    def __init__(self, window: QWidget, model: SettingsModel) -> None:
+    def __init__(self, window: QWidget, model: SettingsModel, button: QToolButton) -> None:
         super().__init__(window)
         self._window, self._model = window, model
         self.menu = QMenu(window)
         self.menu.setToolTipsVisible(True)
         self.menu.aboutToShow.connect(self._fill)
+        button.setMenu(self.menu)
         self._store = PresetStore(presets_folder())
         for slot in SLOTS:
-            shortcut = QShortcut(QKeySequence(str(slot)), window)
+            shortcut = QShortcut(QKeySequence(str(slot)), button)
             shortcut.activated.connect(partial(self.use_slot, slot))
 
     def use(self, name: str) -> None:

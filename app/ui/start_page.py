@@ -13,13 +13,16 @@ _CARD_PX = (560, 400)
 
 
 class StartPage(QWidget):
-    """An inviting empty page. open_wanted, sample_wanted: the buttons."""
+    """An inviting empty page. open_wanted, sample_wanted, projects_wanted: the buttons; the last where there is one."""
 
     open_wanted = pyqtSignal()
     sample_wanted = pyqtSignal()
+    projects_wanted = pyqtSignal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, *, title: str = "", text: str = "", has_projects: bool = False) -> None:
+        super().__init__()
+        title = title or tr("Drop a video here, or open one")
+        text = text or tr("Put the person on another background, in colours that belong there.")
         self.setAccessibleName(tr("Start"))
         self._open = QPushButton(tr("Open a video…"))
         self._open.setObjectName("primary")
@@ -27,13 +30,16 @@ class StartPage(QWidget):
         self._sample = QPushButton(tr("Try the sample"))
         self._sample.setToolTip(tr("A moving portrait that comes with the program"))
         self._sample.clicked.connect(self.sample_wanted)
+        self._project = QPushButton(tr("Open a project…"))
+        self._project.setVisible(has_projects)
+        self._project.clicked.connect(self.projects_wanted)
         column = QVBoxLayout(self)
         column.addStretch(3)
         column.addWidget(Emblem(), 0, Qt.AlignmentFlag.AlignHCenter)
         column.addSpacing(18)
-        column.addWidget(_line("startTitle", tr("Drop a video here, or open one")))
+        column.addWidget(_line("startTitle", title))
         column.addSpacing(4)
-        column.addWidget(_line("startText", tr("Put the person on another background, in colours that belong there.")))
+        column.addWidget(_line("startText", text))
         column.addSpacing(18)
         column.addLayout(self._buttons())
         column.addSpacing(26)
@@ -44,6 +50,7 @@ class StartPage(QWidget):
         """Hold the buttons while a clip is being opened."""
         self._open.setDisabled(is_opening)
         self._sample.setDisabled(is_opening)
+        self._project.setDisabled(is_opening)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         """Draw the dashed frame that says "drop here"."""
@@ -62,6 +69,7 @@ class StartPage(QWidget):
         row.setSpacing(10)
         row.addStretch()
         row.addWidget(self._open)
+        row.addWidget(self._project)
         row.addWidget(self._sample)
         row.addStretch()
         return row

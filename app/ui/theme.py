@@ -25,9 +25,10 @@ _CHOSEN = "chosenTheme"
 
 _QSS = """
 QWidget {{ font-size: 13px; }}
-#header, #inspector, #plates, #transport, #controlBar {{ background: {surface}; }}
+#header, #inspector, #plates, #transport, #controlBar, #toolStrip {{ background: {surface}; }}
 #header {{ border-bottom: 1px solid {line}; }}
 #inspector {{ border-left: 1px solid {line}; }}
+#toolStrip {{ border-right: 1px solid {line}; }}
 #plates {{ border-top: 1px solid {line}; }}
 #transport, #controlBar {{ border-top: 1px solid {line}; }}
 #startCard {{ background: {surface}; border: 1px solid {line}; border-radius: 12px; }}

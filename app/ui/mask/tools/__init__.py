@@ -1,0 +1,1 @@
+"""What paints on the canvas: each tool turns gestures into one step of the project."""

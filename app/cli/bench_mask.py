@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,6 @@ from app.cli import options
 from app.cli.bench import DEFAULT_FRAMES, Answer, kernels
 from app.cli.console import Console
 from app.domain.errors import ExitCode, UserError
-from app.pipeline.virtual_screen import virtual_screen
 
 _EVENTS: Final = 150
 _BRUSH_LIMIT_S: Final = 300.0
@@ -55,30 +54,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, console: Console) -> Answer:
     """Measure all parts, one after the other."""
-    from app.pipeline.bench.mask_carrying import STEPS, bench_speed, bench_truth
-    from app.pipeline.bench.mask_project import FRAMES, bench_project
-    from app.pipeline.bench.mask_scrub import SEEKS, bench_scrub
-
     extra = kernels()
-    share = min(1.0, (args.frames or DEFAULT_FRAMES["mask"]) / DEFAULT_FRAMES["mask"])
-    with _clip(args, console) as clip, console.progress("measuring", 5) as ticker:
-        brush = _brush(args.platform, _scaled(_EVENTS, share))
-        ticker.tick()
-        scrub = bench_scrub(clip, seeks=_scaled(SEEKS, share))
-        ticker.tick()
-        speed = bench_speed(steps=_scaled(STEPS, share))
-        ticker.tick()
-        truth = bench_truth()
-        ticker.tick()
-        project = bench_project(_scaled(FRAMES, share))
-        ticker.tick()
-    peak_mb = max(part["rss_mb"] for part in (scrub, speed))
-    report = brush | scrub | speed | truth | project | extra | {"rss_mb": peak_mb}
+    with _clip(args, console) as clip:
+        report = _measured(args, clip, console)
     rows = [[words, str(report[name])] for name, words in _WORDS.items()]
     title = (
         f"Mask mode: {report['scrub_clip']}, {report['scrub_frames']} frames; {report['project_frames']} edited ones"
     )
-    return Answer(report, title, ("figure", "value"), rows)
+    return Answer(report | extra, title, ("figure", "value"), rows)
+
+
+def _measured(args: argparse.Namespace, clip: Path, console: Console) -> dict[str, Any]:
+    from app.pipeline.bench.mask_carrying import STEPS, bench_speed, bench_truth
+    from app.pipeline.bench.mask_project import FRAMES, bench_project
+    from app.pipeline.bench.mask_scrub import SEEKS, bench_scrub
+
+    share = min(1.0, (args.frames or DEFAULT_FRAMES["mask"]) / DEFAULT_FRAMES["mask"])
+    parts: tuple[Callable[[], dict[str, Any]], ...] = (
+        lambda: bench_scrub(clip, seeks=_scaled(SEEKS, share)),
+        lambda: bench_speed(steps=_scaled(STEPS, share)),
+        bench_truth,
+        lambda: bench_project(_scaled(FRAMES, share)),
+        lambda: _brush(args.platform, _scaled(_EVENTS, share)),
+    )
+    report: dict[str, Any] = {"rss_mb": 0.0}
+    with console.progress("measuring", len(parts)) as ticker:
+        for part in parts:
+            found = part()
+            report |= found | {"rss_mb": max(report["rss_mb"], found.get("rss_mb", 0.0))}
+            ticker.tick()
+    return report
 
 
 def _scaled(count: int, share: float) -> int:
@@ -103,6 +108,8 @@ def _clip(args: argparse.Namespace, console: Console) -> Iterator[Path]:
 
 def _brush(platform: str, events: int) -> dict[str, Any]:
     """What the canvas's process says of itself; its error is ours."""
+    from app.pipeline.virtual_screen import virtual_screen
+
     command = [sys.executable, "-m", "app.ui.mask.brush_bench", "--events", str(events), "--brush", "200"]
     with ExitStack() as held:
         env = os.environ | {"QT_QPA_PLATFORM": platform}

@@ -134,7 +134,7 @@ def _command(commands: Commands, name: str, module: str, summary: str, **more: s
 
 def _gui(commands: Commands) -> None:
     parser = _command(commands, "gui", "gui", "open the window")
-    parser.add_argument("clip", nargs="?", help="a video to render")
+    parser.add_argument("clip", nargs="?", help="a video to render, or a mask project")
     parser.add_argument(
         "--source",
         metavar="SOURCE",
@@ -175,7 +175,7 @@ def _render(commands: Commands) -> None:
     parser.add_argument("--frames", type=options.positive_int, help="stop after this many frames")
     parser.add_argument("--matte-out", metavar="F", help="also write the matte used, as a grey video")
     parser.add_argument("--preview-sheet", metavar="PNG", help="also write original, matte, pasted, matched")
-    parser.add_argument("--crf", type=int, help="quality, smaller is better (default: 18; VP9: 30)")
+    parser.add_argument("--crf", type=int, help="quality, smaller is better (default: 18; VP9: 24)")
     parser.add_argument("--preset", default="veryfast", help="x264 speed preset (default: %(default)s)")
     parser.add_argument("--codec", help="FFmpeg encoder (default: libx264; .webm: libvpx-vp9)")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")

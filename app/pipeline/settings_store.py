@@ -156,3 +156,4 @@ def _keep_as_backup(path: Path) -> None:
         except OSError:  # A file system without hard links, or no file yet.
             shutil.copy2(path, beside)
         os.replace(beside, copy)
+        beside.unlink(missing_ok=True)  # Two names of one file, as a failed save leaves them: renaming did nothing.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def run_window(clip: str | None, *, source: str | None = None) -> int:
     """Open the window and stay until it is closed; returns the exit code.
 
-    clip: a video to render. source: what to show live instead of the camera chosen last.
+    clip: a video to render, or a mask project. source: what to show live instead of the camera chosen last.
     UserError (FAILED) when no window can be opened here. Ctrl-C and SIGTERM close it: INTERRUPTED.
     """
     share_memory_pools()
@@ -35,8 +35,10 @@ def run_window(clip: str | None, *, source: str | None = None) -> int:
     follow_system(app)
     memory = Memory()
     use_theme(app, memory.interface.theme)
+    is_project = clip is not None and Path(clip).is_dir()
+    wanted = Mode.MASK if is_project else Mode.RENDER
     window = MainWindow(
-        Mode.RENDER if clip is not None else Mode.LIVE if source is not None else None,
+        wanted if clip is not None else Mode.LIVE if source is not None else None,
         source=source if clip is None else None,
         memory=memory,
     )
@@ -50,7 +52,7 @@ def run_window(clip: str | None, *, source: str | None = None) -> int:
     with faults_shown(window.show_failure, interrupted), _signals_noticed():
         window.show()
         if clip is not None:
-            window.open_clip(Path(clip))
+            (window.open_mask if is_project else window.open_clip)(Path(clip))
         app.exec()
     return code
 

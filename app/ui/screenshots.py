@@ -16,6 +16,7 @@ from app.domain.errors import ExitCode, UserError
 from app.domain.settings import GROUPS, CameraOptions, Settings
 from app.pipeline.settings_store import config_folder, save_settings, settings_path
 from app.pipeline.virtual_screen import has_virtual_screens, virtual_screen
+from app.ui.mask_picture import prepare_mask
 
 if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
@@ -27,13 +28,17 @@ SUFFIX: Final = ".jpg"
 _QUALITY: Final = 92
 _WAIT_S: Final = 120.0
 _LOOK_EVERY_MS: Final = 40
+_HOMES: Final = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
 SETTLED_PICTURES: Final = 45
 """Shown before one is taken: the colours follow a new plate over half a second or so."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture. name: of its file, without the ending; view: by its name in `View`; plate: None leaves it."""
+    """One picture. name: of its file, without the ending.
+
+    mode, view: by their names in `Mode` and in `View` or `MaskView`. page: of the inspector.
+    """
 
     name: str
     theme: str = "dark"
@@ -41,7 +46,7 @@ class Shot:
     view: str = "MATCHED"
     plate: str = "sunset"
     is_covered: bool = False
-    is_live: bool = True
+    mode: str = "LIVE"
 
 
 README_SHOTS: Final = (
@@ -49,7 +54,8 @@ README_SHOTS: Final = (
     Shot("edges", page="person", view="EDGES"),
     Shot("cover", page="camera", is_covered=True),
     Shot("window-light", "light", page="placement", plate="forest"),
-    Shot("render", "light", view="SPLIT", is_live=False),
+    Shot("render", "light", view="SPLIT", mode="RENDER"),
+    Shot("mask", page="time", view="RUBYLITH", mode="MASK"),
 )
 
 
@@ -58,8 +64,18 @@ def all_shots() -> tuple[Shot, ...]:
     pages = [Shot(f"page-{page}-{theme}", theme, page=page) for theme in ("dark", "light") for page in GROUPS]
     views = [Shot(f"view-{view.lower()}", view=view) for view in ("PASTED", "SIDE_BY_SIDE", "ORIGINAL", "MATTE")]
     plates = [Shot(f"plate-{plate}", plate=plate) for plate in ("none", "blur", "transparent")]
-    render = Shot("render-dark", view="SPLIT", is_live=False)
-    return (*README_SHOTS, *pages, *views, *plates, render)
+    render = Shot("render-dark", view="SPLIT", mode="RENDER")
+    masks = [
+        Shot(f"mask-{view.lower()}-{theme}", theme, page=page, view=view, mode="MASK")
+        for theme, page, view in (
+            ("dark", "tool", "OUTLINE"),
+            ("dark", "adjust", "MATTE"),
+            ("dark", "match", "MATCHED"),
+            ("light", "tool", "DIFFERENCE"),
+            ("light", "time", "CHECKERBOARD"),
+        )
+    ]
+    return (*README_SHOTS, *pages, *views, *plates, render, *masks)
 
 
 def run_screenshots(folder: Path, *, shots: tuple[Shot, ...], size_px: Size = SIZE_PX) -> tuple[Path, ...]:
@@ -116,12 +132,16 @@ def _taken(app: QApplication, window: MainWindow, shot: Shot, folder: Path) -> P
 def _prepare(window: MainWindow, shot: Shot) -> None:
     from app.ui.choices import Mode, Sample, View
 
-    window.set_mode(Mode.LIVE if shot.is_live else Mode.RENDER)
-    if not shot.is_live and window.session.clip is None:
+    mode = Mode[shot.mode]
+    window.set_mode(mode)
+    if mode is Mode.MASK:
+        prepare_mask(window.masking, shot.page, shot.view, wait_for=_wait_for)
+        return
+    if mode is Mode.RENDER and window.session.clip is None:
         window.open_clip(Sample.SAMPLE)
     window.header.choose_view(View[shot.view])
     window.model.set_value("", "plate", shot.plate)
-    if shot.is_live or shot.page in ("person", "match", "placement"):
+    if mode is Mode.LIVE or shot.page in ("person", "match", "placement"):
         window.workspace.inspector.show_page(shot.page)
     desk = window.live.desk
     if desk is not None:
@@ -130,7 +150,9 @@ def _prepare(window: MainWindow, shot: Shot) -> None:
 
 def _await(window: MainWindow, shot: Shot) -> None:
     """Wait until the window shows what the shot is of."""
-    if not shot.is_live:
+    if shot.mode == "MASK":
+        return
+    if shot.mode == "RENDER":
         _wait_for(lambda: _is_rendered(window))
         return
     _wait_for(lambda: _is_live(window, shot))
@@ -183,10 +205,10 @@ def _wait_for(is_there: Callable[[], bool]) -> None:
 
 @contextmanager
 def _own_home() -> Iterator[None]:
-    """Keep settings, presets and the window's state apart from those of whoever runs this."""
-    before = os.environ.get("XDG_CONFIG_HOME")
+    """Keep settings, projects and the window's state apart from those of whoever runs this."""
+    before = {name: os.environ.get(name) for name in _HOMES}
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_CONFIG_HOME"] = folder
+        os.environ |= dict.fromkeys(_HOMES, folder)
         try:
             if not config_folder().is_relative_to(folder):
                 raise UserError(
@@ -196,10 +218,11 @@ def _own_home() -> Iterator[None]:
                 )
             yield
         finally:
-            if before is None:
-                del os.environ["XDG_CONFIG_HOME"]
-            else:
-                os.environ["XDG_CONFIG_HOME"] = before
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import numpy as np
 from app.domain.mask.planes import Planes
 from app.pipeline.bench.mask_propagation import MovingObject, motions, painted_as, placed
 
-SIZE = (240, 180)
-OBJECT_PX = 80.0
+SIZE = (300, 220)
+OBJECT_PX = 120.0
 
 
 @lru_cache(maxsize=8)
@@ -34,7 +34,7 @@ def dot(size, x, y):
     return planes
 
 
-def edge_edit(shown, margin_px=12):
+def edge_edit(shown, margin_px=24):
     """The object painted in, and the ground around it painted out."""
     near = np.zeros_like(shown.mask)
     y, x = np.nonzero(shown.mask)

@@ -15,7 +15,8 @@ def test_every_shot_has_a_name_of_its_own_and_both_themes_are_there():
     shots = all_shots()
     assert len({shot.name for shot in shots}) == len(shots)
     assert {shot.theme for shot in shots} == {"dark", "light"}
-    assert {shot.page for shot in shots} == {"camera", "person", "match", "placement", "output"}
+    pages = {"camera", "person", "match", "placement", "output", "tool", "time", "adjust"}
+    assert {shot.page for shot in shots} == pages
 
 
 def test_the_window_is_pictured_in_every_mode_and_theme(qapp, tmp_path, monkeypatch):
@@ -27,7 +28,8 @@ def test_the_window_is_pictured_in_every_mode_and_theme(qapp, tmp_path, monkeypa
         Shot("live-dark"),
         Shot("cover-dark", is_covered=True),
         Shot("live-light", "light", page="output"),
-        Shot("render-light", "light", view="SPLIT", is_live=False),
+        Shot("render-light", "light", view="SPLIT", mode="RENDER"),
+        Shot("mask-dark", page="time", view="RUBYLITH", mode="MASK"),
     )
     paths = take_shots(qapp, Path(kept or tmp_path), shots=all_shots() if kept else few, size_px=SIZE_PX)
     pictures = {path.stem: load_image(path).pixels for path in paths}
@@ -43,7 +45,7 @@ def test_the_window_is_pictured_in_every_mode_and_theme(qapp, tmp_path, monkeypa
 def test_nobody_s_own_settings_are_read_or_written(qapp, tmp_path):
     settings_path().parent.mkdir(parents=True)
     settings_path().write_text("mine")
-    shots = (Shot("render", is_live=False),)
+    shots = (Shot("render", mode="RENDER"),)
     [path] = run_screenshots(tmp_path / "new" / "folder", shots=shots, size_px=SIZE_PX)
     assert path.is_file()
     assert settings_path().read_text() == "mine"

@@ -103,6 +103,15 @@ def test_file_before_is_kept_and_read_when_the_newer_one_is_damaged(path):
     assert not path.exists()
 
 
+def test_a_backup_that_is_the_file_itself_as_a_failed_save_leaves_it_costs_no_stray_file(tmp_path):
+    path = tmp_path / "settings.json"
+    save_settings(path, CHANGED)
+    os.link(path, backup_path(path))
+    save_settings(path, Settings(plate="loft"))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["settings.json", "settings.json.bak"]
+    assert load_settings(backup_path(path))[0] == CHANGED
+
+
 def test_both_files_damaged_are_defaults_and_both_are_kept(path):
     save_settings(path, CHANGED)
     path.write_text("[]")

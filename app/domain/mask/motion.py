@@ -171,7 +171,7 @@ def extended(flow: Flow, belief: Floats) -> Flow:
     affine = np.asarray(cv2.transform(positions(*thin.shape[:2]), linear.T), np.float32)
     rest = thin[..., :2] - affine * thin[..., 2:]
     spread = _spread(np.asarray(np.dstack((rest, thin[..., 2])), np.float32), _REACH_PX)
-    near = affine + spread[..., :2] / (spread[..., 2:] + np.float32(1e-4))
+    near = affine + spread[..., :2] / (spread[..., 2:] + np.float32(1e-6))
     near_across, near_down = cv2.split(_grown(near, belief))
     near_across += (across - near_across) * belief
     near_down += (down - near_down) * belief

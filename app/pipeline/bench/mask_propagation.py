@@ -166,17 +166,19 @@ def with_occluder(shown: Iterable[Shown], *, width_px: int, step_px: int, from_p
         yield Shown(replace(one.frame, pixels=pixels), mask)
 
 
-def bench_propagation(*, steps: int = STEPS) -> dict[str, Any]:
-    """Measure on 1080p frames, decoded already, with an object of 300 px; the same each run but for the times.
+def bench_propagation(
+    *, steps: int = STEPS, size: Size = BENCH_SIZE, object_px: float = BENCH_OBJECT_PX
+) -> dict[str, Any]:
+    """Measure on frames that are decoded already, 1080p with an object of 300 px; the same each run but for the times.
 
     propagate_fps: frames a second of wall time, propagate_cpu_fps of the process's CPU time, by median; single: with
     OpenCV on one thread, default: on its own choice. iou_after_30: by motion. cut_exact: whether a run over a cut
     ended on the cut's first frame. occlusion_weight_left: part of the edit's weight that is left on the
     frame where something else covers it altogether.
     """
-    clips = {name: list(clip.frames(range(steps + 1))) for name, clip in motions(BENCH_SIZE, BENCH_OBJECT_PX).items()}
+    clips = {name: list(clip.frames(range(steps + 1))) for name, clip in motions(size, object_px).items()}
     threads = cv2.getNumThreads()
-    figures: dict[str, Any] = {"steps": steps, "size": list(BENCH_SIZE), "edit_px": BENCH_OBJECT_PX}
+    figures: dict[str, Any] = {"steps": steps, "size": list(size), "edit_px": object_px}
     try:
         for name, count in (("single", 1), ("default", threads)):
             cv2.setNumThreads(count)

@@ -72,7 +72,7 @@ def unsaved_projects() -> list[UnsavedProject]:
     """Projects without a name that hold edits and that nobody has open, the one edited last first."""
     names = (name for name in names_in(unsaved_folder()) if name.endswith(SUFFIX))
     folders = [unsaved_folder() / name for name in names]
-    left = [_described(one) for one in folders if one.is_dir() and not one.is_symlink() and not is_open_elsewhere(one)]
+    left = [_described(one) for one in folders if _is_begun(one) and not is_open_elsewhere(one)]
     return sorted((one for one in left if one.frames or one.problem), key=lambda one: one.edited_s, reverse=True)
 
 
@@ -143,6 +143,11 @@ def _without_strays(folder: Path, base: str, base_before: str | None) -> Iterabl
             removed(path)
         elif (name := keep_aside(path)) is not None:
             yield f"Edits that belong to another copy of this project were kept as “{name}”."
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether it came as far as being a project; a kill may have come first."""
+    return not folder.is_symlink() and any((folder / name).exists() for name in (NAME, BACKUP))
 
 
 def _described(folder: Path) -> UnsavedProject:

@@ -444,6 +444,7 @@ def test_unsaved_projects_are_listed_with_what_is_in_them_and_can_be_thrown_away
     damaged = ProjectStore.create(meta_of())
     damaged.close()
     (damaged.folder / NAME).write_text("no")
+    (unsaved_folder() / "killed at once.platematch").mkdir()
     found = {one.folder: one for one in unsaved_projects()}
     assert found.keys() == {left.folder, damaged.folder}
     assert (found[left.folder].clip_name, found[left.folder].frames) == ("clip.mp4", 2)

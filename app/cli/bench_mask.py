@@ -23,10 +23,10 @@ _BRUSH_LIMIT_S: Final = 300.0
 _SCREEN: Final = (1920, 1080)
 
 _WORDS: Final = {
-    "brush_p95_ms": "brush of 200 px at 1080p, mouse to painted pixel, p95",
-    "brush_4k_p95_ms": "the same at 4K",
-    "scrub_median_ms": "to a frame anywhere in the clip, median",
-    "scrub_p95_ms": "the same, p95",
+    "brush_p95_ms": "brush of 200 px at 1080p, mouse to painted pixel, p95 ms",
+    "brush_4k_p95_ms": "the same at 4K, p95 ms",
+    "scrub_median_ms": "to a frame anywhere in the clip, median ms",
+    "scrub_p95_ms": "the same, p95 ms",
     "propagate_fps": "carrying an edit of 300 px on, 1080p frames a second",
     "iou_after_30": "worst overlap with the truth, 30 frames on",
     "cut_exact": "ends exactly on a cut, both ways",

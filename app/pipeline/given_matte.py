@@ -176,7 +176,9 @@ class _Film:
     def matte_for(self, frame: Frame, size: tuple[int, int]) -> tuple[Alpha8, tuple[str, ...]]:
         """See `_Source.matte_for`."""
         if frame.time_s < self._last_s:
+            ahead_s = self._ahead_s
             self.rewind()
+            self._ahead_s = None if frame.index == 0 else ahead_s
         self._last_s = frame.time_s
         if self._ahead_s is None:
             self._ahead_s = self._now.time_s - frame.time_s if frame.index == 0 else 0.0

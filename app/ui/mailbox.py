@@ -31,11 +31,6 @@ class Mailbox:
             self._changed.notify()
 
     @property
-    def has_wish(self) -> bool:
-        """Whether a wish waits: what is done for the last one may be cut short."""
-        return self._wish is not None
-
-    @property
     def is_wanted(self) -> bool:
         """Whether there is anything else to do, or nothing any more: lengthy work may be cut short."""
         return self._is_closed or self._is_finishing or self._wish is not None or bool(self._errands)

@@ -50,7 +50,8 @@ def cell(number):
 
 
 def click(widget, place=None):
-    assert widget.isVisible() and widget.isEnabled(), (widget, widget.accessibleName())
+    is_ready = widget.isVisible() and widget.isEnabled()
+    assert is_ready, (widget, widget.accessibleName())
     QTest.mouseClick(widget, LEFT, PLAIN, place or widget.rect().center())
 
 

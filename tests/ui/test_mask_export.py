@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PyQt6.QtCore import Qt
-from PyQt6.QtWidgets import QAbstractButton, QLabel, QLineEdit, QMessageBox, QVBoxLayout, QWidget
+from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QLineEdit, QMessageBox, QVBoxLayout, QWidget
 
 from app.domain.mask.correction import Correction
 from app.domain.mask.document import FrameEdit, Span
@@ -106,10 +106,6 @@ def export_by_hand(qtbot, desk, opened, kind, name=None):
 def frames_of(path):
     with VideoReader(path) as reader:
         return list(reader)
-
-
-def is_gone(path):
-    return not [one for one in path.parent.iterdir() if one.name.startswith(path.stem)]
 
 
 def test_the_composite_has_the_hands_correction_the_plate_and_the_sound(qtbot, desk, opened, tmp_path):
@@ -239,6 +235,47 @@ def test_it_asks_before_a_file_is_replaced(qtbot, desk, opened, tmp_path, answer
         assert len(frames_of(taken)) == FRAMES
 
 
+def test_what_the_file_dialog_has_asked_about_is_not_asked_about_again(qtbot, qapp, desk, opened, tmp_path):
+    taken = tmp_path / "taken.mkv"
+    taken.write_bytes(b"mine")
+    control, _, messages, window = desk
+    dialog = asked(qtbot, control, window, *opened, ExportKind.MATTE_VIDEO)
+    questions = []
+
+    def agree():
+        box = qapp.activeModalWidget()
+        if isinstance(box, QMessageBox):
+            questions.append(box.text())
+            box.button(QMessageBox.StandardButton.Yes).click()
+
+    timer = QTimer()
+    timer.timeout.connect(agree)
+    timer.start(20)
+    qtbot.mouseClick(button(dialog, "Choose"), Qt.MouseButton.LeftButton)
+    files = dialog.findChild(QFileDialog)
+    name = files.findChild(QLineEdit)
+    name.setText(str(taken))
+    qtbot.keyClick(name, Qt.Key.Key_Return)
+    timer.stop()
+    assert dialog.wish.output == taken
+    qtbot.mouseClick(button(dialog, "Export"), Qt.MouseButton.LeftButton)
+    wait_until(lambda: "Saved" in messages.message)
+    assert len(questions) == 1
+    assert len(frames_of(taken)) == FRAMES
+
+
+def test_a_folder_is_chosen_for_pictures(qtbot, desk, opened, tmp_path):
+    (tmp_path / "there").mkdir()
+    control, _, _, window = desk
+    dialog = asked(qtbot, control, window, *opened, ExportKind.CUTOUTS)
+    qtbot.mouseClick(button(dialog, "Choose"), Qt.MouseButton.LeftButton)
+    files = dialog.findChild(QFileDialog)
+    assert files.fileMode() is QFileDialog.FileMode.Directory
+    files.fileSelected.emit(str(tmp_path / "there"))
+    files.close()
+    assert dialog.wish.output == tmp_path / "there"
+
+
 def test_it_asks_before_pictures_of_an_earlier_export_are_replaced(qtbot, desk, opened, tmp_path):
     folder = tmp_path / "earlier"
     folder.mkdir()
@@ -333,7 +370,7 @@ def test_a_clip_that_vanished_is_said_and_nothing_is_left(desk, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_an_export_over_its_own_mask_is_refused_even_without_the_dialog(desk, opened, tmp_path):
+def test_an_export_over_its_own_clip_is_refused_even_without_the_dialog(desk, opened, tmp_path):
     control, _, messages, _ = desk
     before = (tmp_path / "talk.mp4").read_bytes()
     control.start(*opened, ExportWish(ExportKind.MATTE_VIDEO, tmp_path / "talk.mp4", whole=True))

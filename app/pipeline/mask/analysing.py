@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from app.domain.frame import Frame
+from app.domain.errors import ExitCode, UserError
+from app.domain.frame import Alpha8, Frame
 from app.domain.mask.doubts import Glimpse, confidence, glimpse, is_other_scene
 from app.pipeline.analyser import FrameAnalyser
 from app.pipeline.mask.matte_cache import Judged, MatteCache
@@ -68,33 +69,47 @@ class ClipAnalysis:
             self._on_end(error)
 
     def _analyse(self) -> None:
+        """From a little before the first frame that is not known: frames come in order, and so do mattes."""
+        first = len(self._cache) - WARM_UP_FRAMES
         analyser: FrameAnalyser | None = None
         try:
-            for frame in self._unknown(self._open_frames()):
-                self._may_go.wait()
-                if self._stop.is_set():
-                    return
-                analyser = analyser or self._open_analyser()
-                self._keep(frame, analyser)
+            for frame in self._allowed():
+                is_wanted = frame.index >= first
+                if analyser is None:
+                    analyser = self._open_analyser()
+                    if not (is_wanted or analyser.segmenter.coarse):
+                        # A screen's colour and where a given film begins are told by the clip's first frame.
+                        analyser.segmenter.segment(frame)
+                if is_wanted:
+                    self._look_at(frame, analyser)
         finally:
             if analyser is not None:
                 analyser.segmenter.close()
 
-    def _unknown(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """From a little before the first frame that is not known: frames come in order, and so do mattes."""
-        first = len(self._cache) - WARM_UP_FRAMES
-        for frame in frames:
+    def _allowed(self) -> Iterator[Frame]:
+        """The clip's frames, each once nobody else has the machine; they end with `stop`."""
+        for frame in self._open_frames():
+            self._may_go.wait()
             if self._stop.is_set():
                 return
-            if frame.index >= first:
-                yield frame
+            yield frame
 
-    def _keep(self, frame: Frame, analyser: FrameAnalyser) -> None:
+    def _look_at(self, frame: Frame, analyser: FrameAnalyser) -> None:
         found = analyser.find(frame)
         alpha = analyser.matte(found)
         now, before = glimpse(found.coarse, frame.pixels), self._before
         self._before = now
         if frame.pts not in self._cache:
             judged = Judged(confidence(now, before), before is not None and is_other_scene(now, before))
-            self._cache.put(frame.pts, alpha, judged)
+            self._keep(frame.pts, alpha, judged)
             self._on_judged(frame.pts, judged)
+
+    def _keep(self, pts: int, alpha: Alpha8, judged: Judged) -> None:
+        try:
+            self._cache.put(pts, alpha, judged)
+        except OSError as error:
+            raise UserError(
+                f"The masks found in the clip can't be kept ({error.strerror}).",
+                "Free some space; what you paint is not affected.",
+                code=ExitCode.OUTPUT,
+            ) from error

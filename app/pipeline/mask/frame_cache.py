@@ -8,7 +8,8 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-CACHE_BYTES: Final = 256 << 20
+CACHE_BYTES: Final = 192 << 20
+"""62 frames at 1080p."""
 
 
 class FrameCache(Generic[T]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import struct
@@ -39,7 +40,8 @@ class MatteCache:
     """Mattes by pts in one file that only grows; safe to use from several threads.
 
     Opened with another `key` or size, or damaged at its head, it starts empty; a torn tail, as a crash leaves it, is
-    cut off. 30 to 45 KB a 1080p frame; 4 ms to put one in, 1 to get it. OSError when the file can't be had.
+    cut off. A link in the place of the file or its folder goes: a project from somewhere else must not have another
+    file written over. 30 to 45 KB a 1080p frame; 4 ms to put one in, 1 to get it. OSError when the file can't be had.
     """
 
     def __init__(self, path: Path, *, key: bytes, size: Size) -> None:
@@ -47,10 +49,7 @@ class MatteCache:
         self._lock = threading.Lock()
         self._places: dict[int, tuple[int, int, int]] = {}
         self._judged: dict[int, Judged] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: BinaryIO = open(  # noqa: SIM115  (closed by `close`)
-            path, "r+b", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_CREAT, 0o600)
-        )
+        self._file = _opened(path)
         header = _HEADER.pack(_MAGIC, key, *size)
         if self._file.read(_HEADER.size) == header:
             self._end = self._scan()
@@ -88,7 +87,8 @@ class MatteCache:
             if self._file.closed:
                 return
             self._file.seek(self._end)
-            self._file.write(record + data)
+            if self._file.write(record + data) != len(record) + len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self._places[pts] = (self._end + _RECORD.size, len(data), zlib.crc32(data))
             self._judged[pts] = judged
             self._end += _RECORD.size + len(data)
@@ -120,6 +120,22 @@ class MatteCache:
             self._judged[pts] = Judged(confidence, bool(flags & _IS_CUT))
             at += _RECORD.size + length
         return at
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A plain file in a folder of its own, for reading and writing. OSError."""
+    for place in (path.parent, path):
+        if place.is_symlink():
+            place.unlink()
+    path.parent.mkdir(exist_ok=True)
+    if path.exists() and not path.is_file():
+        path.unlink()  # A pipe, that would be waited for.
+    return open(
+        path,
+        "r+b",
+        buffering=0,
+        opener=lambda name, flags: os.open(name, flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600),
+    )
 
 
 def cache_key(meta: Meta) -> bytes:

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 
 from app.domain.errors import UserError
 from app.domain.frame import Frame
@@ -73,9 +74,17 @@ def plan(document: MaskDocument, index: FrameIndex, pts: int, reach: Reach, *, f
     if reach is Reach.RANGE:
         span = document.meta.span
         bound = span.last_pts if forward else span.first_pts
-        if bound is not None and (bound > pts if forward else bound < pts):
-            stop = index.pts_at(index.shown_at(bound))
+        if bound is not None and pts in span:
+            stop = index.shown_at(bound) if forward else index.pts_at(index.first_from(bound))
+            if stop == pts:
+                raise UserError("The range ends here.", "Choose the other direction.")
+    elif not _keyframe_ahead(document, pts, forward=forward):
+        raise UserError("There is no keyframe in this direction.", "Carry the correction to in or out instead.")
     return Run(pts, stop)
+
+
+def _keyframe_ahead(document: MaskDocument, pts: int, *, forward: bool) -> bool:
+    return any(edit.is_keyframe and (at > pts if forward else at < pts) for at, edit in document.frames.items())
 
 
 def _between(document: MaskDocument, pts: int) -> Run:
@@ -116,7 +125,8 @@ def _one_way(
     seen: dict[int, Frame] = {}
 
     def frames() -> Iterator[Frame]:
-        for frame in seeker.frames_between(start, stop):
+        yield seeker.at(start)  # Where that can't be decoded, nothing else may stand in for it.
+        for frame in islice(seeker.frames_between(start, stop), 1, None):
             seen.clear()
             seen[frame.pts] = frame
             yield frame
@@ -143,8 +153,13 @@ def _told(items: Iterator[tuple[Frame | None, Propagated]], document: MaskDocume
 def _blended(
     run: Run, document: MaskDocument, seeker: FrameSeeker, cuts: frozenset[int], should_stop: Callable[[], bool]
 ) -> Iterator[Carried | Ended]:
+    stopped: list[Ended] = []
+
     def way(start: int, stop: int) -> Iterator[Propagated]:
-        return (item for _, item in _one_way(start, stop, document, seeker, cuts, should_stop))
+        for _, item in _one_way(start, stop, document, seeker, cuts, should_stop):
+            if item.stopped is not None and item.stopped not in _EXPECTED:
+                stopped.append(Ended(item.pts, item.stopped))
+            yield item
 
     keys = (run.start_pts, run.stop_pts)
     for item in blended(way(*keys), way(*reversed(keys)), keyframes=keys):
@@ -152,7 +167,7 @@ def _blended(
             yield Ended(item.pts, StopReason.CANCELLED)
             return
         yield Carried(seeker.at(item.pts), edit_of(item, document))
-    yield Ended(run.start_pts, StopReason.OTHER_KEYFRAME)
+    yield stopped[0] if stopped else Ended(run.start_pts, StopReason.OTHER_KEYFRAME)
 
 
 def edit_of(item: Propagated, document: MaskDocument) -> FrameEdit:

@@ -162,7 +162,7 @@ def blended(
 ) -> Iterator[Propagated]:
     """Both runs between two keyframes (their pts) as one: the nearer and the surer counts for more, pixel by pixel.
 
-    forward: from the first keyframe on; is read to its end and kept compressed, some 20 KB a frame of 1080p.
+    forward: from the first keyframe on; is read to its end and kept compressed, some 30 KB a frame for 300 px.
     backward: from the second one back; is worked on as it comes, and in its order come the results. Where only one run
     got, it is used; frames that only the forward run reached come last, in falling order. No item says `stopped`.
     """

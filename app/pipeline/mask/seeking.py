@@ -31,7 +31,7 @@ _SEEK_MARGINS_S: Final = (0, 1, 5)
 _DECODERS_BYTES: Final = 192 << 20
 _DECODER_PICTURES: Final = 12
 """Pictures one decoder holds: its references, those it reorders and one for each thread."""
-_MAX_DECODERS: Final = 4
+MAX_DECODERS: Final = 4
 _EARLIER_KEYS: Final = 2
 
 
@@ -75,17 +75,24 @@ def _rows(plane: VideoPlane) -> npt.NDArray[np.uint8]:
 class FrameSeeker:
     """Frames of a video by pts, pixel for pixel and pts for pts those of `VideoReader`; belongs to one thread.
 
-    A few decoders stay parked where they were last used: the nearest one goes on, if that is shorter than from the key
-    frame before. On the way, H.264 frames that no other is predicted from are left out (half of the usual ones). The
-    frame and those just before it go into `cache`, which other seekers of the same file may share; it holds the
-    decoder's YCbCr, and `frame_of` makes RGB of the wanted frame only.
+    Up to `decoders` of them stay parked where they were last used: the nearest one goes on, if that is shorter than
+    from the key frame before. On the way, H.264 frames that no other is predicted from are left out (half of the usual
+    ones). The frame and those just before it go into `cache`, which other seekers of the same file may share; it holds
+    the decoder's YCbCr, and `frame_of` makes RGB of the wanted frame only.
 
     A frame whose damage the decoder concealed is shown, as `VideoReader` shows it; what was put into the hole may be
     different after a seek. UserError from the constructor as
     `VideoReader` raises it, and for a frame that can't be decoded: never another frame in its place.
     """
 
-    def __init__(self, path: Path, index: FrameIndex, *, cache: FrameCache[Decoded] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        index: FrameIndex,
+        *,
+        cache: FrameCache[Decoded] | None = None,
+        decoders: int = MAX_DECODERS,
+    ) -> None:
         with VideoReader(path) as reader:
             self.info: VideoInfo = reader.info
         self.index = index
@@ -95,6 +102,7 @@ class FrameSeeker:
         self._develop = Developer(self.info)
         self._lost: set[int] = set()
         self._picture_bytes = 1
+        self._decoders = decoders
         self._runs: list[_Run] = []  # the one used last at the end
 
     def close(self) -> None:
@@ -188,7 +196,7 @@ class FrameSeeker:
     def _spare(self) -> _Run:
         """Open a decoder, or take the one that was used longest ago."""
         room = _DECODERS_BYTES // (_DECODER_PICTURES * self._picture_bytes)
-        if not self._runs or len(self._runs) < min(room, _MAX_DECODERS):
+        if not self._runs or len(self._runs) < min(room, self._decoders):
             return _Run(self._path, self.index)
         return self._runs.pop(0)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -15,6 +17,8 @@ from app.pipeline.mask.matte_cache import MatteCache, cache_key
 from app.pipeline.mask.media_refs import media_ref
 from app.pipeline.mask.project_store import ProjectStore
 from app.pipeline.video_reader import VideoReader
+
+log = logging.getLogger(__name__)
 
 CACHE: Final = "cache"
 """Of a project's folder: what can be made again."""
@@ -32,9 +36,17 @@ class Session:
     index: FrameIndex
 
     def open_cache(self, document: MaskDocument) -> MatteCache:
-        """The model's mattes with a document's settings; OSError as `MatteCache` raises it."""
-        path = self.store.folder / CACHE / MATTES
-        return MatteCache(path, key=cache_key(document.meta), size=document.meta.clip.size)
+        """The model's mattes with a document's settings: in the project's folder.
+
+        Where they can't be written there, they are kept until it is closed. OSError when there is no room for that.
+        """
+        key, size = cache_key(document.meta), document.meta.clip.size
+        try:
+            return MatteCache(self.store.folder / CACHE / MATTES, key=key, size=size)
+        except OSError as error:
+            log.warning("the masks found will not be kept: %s", error)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            return MatteCache(Path(folder) / MATTES, key=key, size=size)
 
 
 def new_document(clip: Path, folder: Path, settings: Settings) -> MaskDocument:

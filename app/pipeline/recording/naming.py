@@ -58,6 +58,15 @@ def free_names(path: Path, companions: tuple[str, ...] = ()) -> tuple[Path, ...]
     raise AssertionError("numbers do not end")
 
 
+def kept_parts(path: Path) -> tuple[Path, Path] | None:
+    """The original and the matte kept with a recording, by the name of any of the three; None unless both are there."""
+    stem = path.stem
+    for word in COMPANIONS:
+        stem = stem.removesuffix(f" {word}")
+    original, matte = (path.with_name(f"{stem} {word}{path.suffix}") for word in COMPANIONS)
+    return (original, matte) if original.is_file() and matte.is_file() else None
+
+
 def checked_folder(folder: Path) -> Path:
     """Return the absolute folder. UserError (OUTPUT) when it is missing."""
     if not folder.is_dir():

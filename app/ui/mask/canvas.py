@@ -9,6 +9,7 @@ from typing import Final
 
 from PyQt6.QtCore import QEvent, QPointF, QRect, QRectF, Qt, pyqtSignal
 from PyQt6.QtGui import (
+    QEnterEvent,
     QFocusEvent,
     QFontMetricsF,
     QHideEvent,
@@ -23,7 +24,7 @@ from PyQt6.QtGui import (
     QTabletEvent,
     QWheelEvent,
 )
-from PyQt6.QtWidgets import QSizePolicy, QWidget
+from PyQt6.QtWidgets import QAbstractButton, QApplication, QSizePolicy, QWidget
 
 from app.domain.compositing import Size
 from app.domain.mask.planes import Box, Planes, everywhere
@@ -303,6 +304,12 @@ class Canvas(QWidget):
         """Give up what is under way."""
         super().hideEvent(event)
         self._hand.cancel()
+
+    def enterEvent(self, event: QEnterEvent | None) -> None:  # noqa: N802
+        """Take the keys from a button that was clicked: Space is to pan now, not to click it again."""
+        super().enterEvent(event)
+        if isinstance(QApplication.focusWidget(), QAbstractButton):
+            self.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def leaveEvent(self, event: QEvent | None) -> None:  # noqa: N802
         """Take the ring away."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from app.domain.alpha import from_u8
+from app.domain.errors import UserError
 from app.domain.frame import Alpha, Alpha8, Frame
 from app.domain.mask.adjusting import adjusted
 from app.domain.mask.document import MaskDocument
@@ -37,11 +40,12 @@ class LayerMaker:
 
     A matte the analysis of the clip has found is taken as it is; before that one is made as if the frame were a
     clip's first. The colours are matched for the frame alone, as in `PreviewMaker`. curve: that was found last, at full
-    strength, (3, 256); None without one.
+    strength, (3, 256); None without one. first: gives the clip's first frame, which tells a screen's colour and where a
+    given film begins.
     """
 
-    def __init__(self, cache: MatteCache, mask: Path | None) -> None:
-        self._cache, self._mask = cache, mask
+    def __init__(self, cache: MatteCache, mask: Path | None, first: Callable[[], Frame]) -> None:
+        self._cache, self._mask, self._first = cache, mask, first
         self._engine: tuple[str, CurveEngine] | None = None
         self._plate: tuple[str, OpenPlate] | None = None
         self._analyser: tuple[object, FrameAnalyser] | None = None
@@ -64,7 +68,8 @@ class LayerMaker:
             return known
         analyser = self._analyser_for(document)
         if frame.pts not in self._made:
-            analyser.start_over()
+            if analyser.segmenter.coarse:
+                analyser.start_over()
             self._made[frame.pts] = analyser.matte(analyser.find(frame))
             while len(self._made) > _KEPT_MATTES:
                 self._made.popitem(last=False)
@@ -106,6 +111,9 @@ class LayerMaker:
                 self._analyser[1].segmenter.close()
             self._analyser = key, analyser
             self._made.clear()
+            if not analyser.segmenter.coarse:
+                with contextlib.suppress(UserError):  # Told with the frame that is wanted.
+                    analyser.segmenter.segment(self._first())
         return self._analyser[1]
 
     def _engine_for(self, settings: Settings) -> CurveEngine:

@@ -25,7 +25,7 @@ def marks_of(document: MaskDocument, index: FrameIndex, judged: Mapping[int, Jud
         propagated=pts_array(pts for pts, edit in frames.items() if edit.origin is Origin.PROPAGATED),
         keyframes=pts_array(pts for pts, edit in frames.items() if edit.is_keyframe),
         locked=pts_array(pts for pts, edit in frames.items() if edit.is_locked),
-        stops=meta.stops,
+        stops={pts: why for pts, why in meta.stops.items() if pts not in frames},
         cuts=pts_array(pts for pts, one in judged.items() if one.is_cut),
         match_locks=pts_array(span.locked_pts for span in meta.match_spans if span.locked_pts is not None),
         match_spans=tuple(_shown(span, index) for span in meta.match_spans),
@@ -47,9 +47,9 @@ def confidence_of(index: FrameIndex, judged: Mapping[int, Judged]) -> Confidence
 
 
 def ends_of(span: Span, index: FrameIndex) -> tuple[int, int]:
-    """First and last pts of a span of the clip."""
-    first = index.pts_at(0) if span.first_pts is None else span.first_pts
-    last = index.pts_at(len(index) - 1) if span.last_pts is None else span.last_pts
+    """The pts of a span's first and last frame; of its first one twice where no other lies in it."""
+    first = index.pts_at(index.first_from(span.first_pts))
+    last = index.pts_at(len(index) - 1) if span.last_pts is None else index.shown_at(span.last_pts)
     return first, max(first, last)
 
 

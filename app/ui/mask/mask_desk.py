@@ -11,12 +11,14 @@ from typing import Any, Final
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from app.domain.mask.changes import Change
-from app.domain.mask.document import FrameEdit, MaskDocument, MediaRef, Meta
+from app.domain.mask.document import FrameEdit, MaskDocument, MediaRef, Meta, Span
 from app.domain.mask.timeline_marks import next_of, previous_of, problems
 from app.domain.mask.views import Layers, MaskView
 from app.pipeline.mask.analysing import ClipAnalysis
+from app.pipeline.mask.frame_cache import FrameCache
 from app.pipeline.mask.matte_cache import MatteCache, cache_key
 from app.pipeline.mask.model_chain import clip_analysis
+from app.pipeline.mask.seeking import Decoded
 from app.pipeline.mask.sessions import Session
 from app.ui.faults import failure_of
 from app.ui.mask.marks_of import marks_of
@@ -75,6 +77,11 @@ class MaskDesk(QObject):
         return self._cache
 
     @property
+    def frames(self) -> FrameCache[Decoded]:
+        """The clip's frames decoded last."""
+        return self._worker.frames
+
+    @property
     def facts(self) -> str:
         """Size, frames and how far the clip has been looked through, in one line."""
         (width, height), frames = self.session.document.meta.clip.size, len(self.session.index)
@@ -105,11 +112,11 @@ class MaskDesk(QObject):
         plate = None if shown is None else shown.layers.plate
         table = None if shown is None else shown.layers.table
         self.page.canvas.show_layers(replace(layers, plate=plate, table=table), edit.correction.planes())
-        self.page.timeline.set_position(pts)
-        self.page.transport.set_position(pts)
+        self._show_position(pts)
 
     def refresh(self) -> None:
-        """Show the frame looked at as the project has it."""
+        """Show the frame looked at as the project has it; others may have been passed through."""
+        self._show_position(self.state.pts)
         self._ask()
 
     def use_mask(self, meta: Meta, path: Path | None) -> None:
@@ -136,6 +143,8 @@ class MaskDesk(QObject):
     def next_problem(self, *, forward: bool) -> None:
         """Go to the next frame that is probably wrong."""
         nothing = tr("No doubtful frame lies there.")
+        if self.state.meta.span != Span():
+            nothing = tr("No doubtful frame lies there between in and out.")
         if len(self._cache) < len(self.session.index):
             nothing = tr("No doubtful frame lies there, as far as the clip has been looked through.")
         self._go_along(problems(self.marks), forward, nothing)
@@ -147,9 +156,7 @@ class MaskDesk(QObject):
         self._marks_timer.stop()
         self._resume_timer.stop()
         self.tools.close()
-        self._analysis.stop()
-        self._worker.stop()
-        self._cache.close()
+        self._stop()
         self.page.canvas.clear()
 
     def _first_pts(self, document: MaskDocument) -> int:
@@ -228,10 +235,13 @@ class MaskDesk(QObject):
 
     def _follow_move(self, pts: int) -> None:
         self._then = None
-        self.page.timeline.set_position(pts)
-        self.page.transport.set_position(pts)
+        self._show_position(pts)
         self.page.inspector.show_state(self.state)
         self._ask()
+
+    def _show_position(self, pts: int) -> None:
+        for part in (self.page.timeline, self.page.transport):
+            part.set_position(pts)
 
     def _follow_planes(self) -> None:
         shown = self.shown
@@ -253,14 +263,19 @@ class MaskDesk(QObject):
 
     def _start_over(self) -> None:
         """The person is found in another way: all mattes are made anew."""
-        self._analysis.stop()
-        self._worker.stop()
-        self._cache.close()
+        self._stop()
         self.shown = None
         media = replace(self.session.media, mask=self._mask_paths.get(self.state.meta.mask))
         self.session = replace(self.session, media=media)
         self._cache, self._analysis, self._worker = self._started(self.state.document)
         self._renew_marks()
+
+    def _stop(self) -> None:
+        """End the threads; what they have said and nobody has heard yet is about mattes that are gone."""
+        self._analysis.stop()
+        self._worker.stop()
+        self._worker.shown.disconnect(self._show)
+        self._cache.close()
 
     def _set_view(self, view: MaskView) -> None:
         self.page.canvas.set_view(view)

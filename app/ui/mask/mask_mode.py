@@ -44,8 +44,8 @@ class _Open:
     is_new: bool
 
     def close(self) -> None:
-        self.actions.close()
         self.player.close()
+        self.actions.close()
         self.propagation.close()
         self.thumbnails.stop()
         self.desk.close()
@@ -70,7 +70,7 @@ class MaskMode(QObject):
         self.widget = QStackedWidget()
         self.start = StartPage(
             title=tr("Drop a video here to correct its mask"),
-            text=tr("Paint where the person was found wrongly; corrections follow through the frames around."),
+            text=tr("Paint what is wrong; the correction follows through the frames around."),
             has_projects=True,
         )
         self.page = MaskPage()
@@ -205,12 +205,14 @@ class MaskMode(QObject):
 
     def close(self) -> None:
         """Stop all; what was not saved stays in the project's journal and is offered when it is opened again."""
-        self._drop(keep=True)
+        self._drop(keep=not self.is_saved)
+        self.projects.blockSignals(True)  # A project that is being opened comes too late.
         self.projects.close()
 
     def _connect(self) -> None:
         self.page.bar.background.setMenu(self.plates)
         self.plates.chosen.connect(self.use_plate)
+        self.plates.aboutToShow.connect(self._settle)
         self.start.open_wanted.connect(self.ask_clip)
         self.start.projects_wanted.connect(self.ask_project)
         self.start.sample_wanted.connect(lambda: self.open_clip(Sample.SAMPLE))
@@ -230,7 +232,7 @@ class MaskMode(QObject):
     def _show(self, ready: Ready) -> None:
         """A project is there: put it to work."""
         self.start.set_opening(False)
-        self._drop(keep=True)
+        self._drop(keep=not self.is_saved)
         self._open = self._put_to_work(ready, ready.session.document)
         self.widget.setCurrentWidget(self.page)
         for note in ready.notes:
@@ -263,6 +265,7 @@ class MaskMode(QObject):
         was, self._open = self._open, None
         self.page.timeline.thumbnails_wanted.disconnect(self._make_thumbnails)
         was.close()
+        was.thumbnails.made.disconnect(self._show_thumbnail)
         self.projects.worker.leave(was.ready.session.store, keep=keep)
         self.widget.setCurrentWidget(self.start)
         self.changed.emit()
@@ -280,6 +283,9 @@ class MaskMode(QObject):
         self._open = replace(self._open, is_new=False)
         if self._open.desk.state.document is document:
             self._open.desk.state.mark_saved()
+        else:
+            # The store knows the latest documents only: what came before too many others while it saved comes again.
+            self._open.desk.session.store.note(self._open.desk.state.document)
         after, self._after_save = self._after_save, None
         self.changed.emit()
         if after is not None:
@@ -299,6 +305,11 @@ class MaskMode(QObject):
         if self._open is not None:
             self.plates.show_current(self._open.desk.state.meta.settings.plate)
         self.changed.emit()
+
+    def _settle(self) -> None:
+        """What is chosen next is a step of its own."""
+        if self._open is not None:
+            self._open.desk.state.settle()
 
     def _take_mask(self, ref: MediaRef | None, path: Path | None) -> None:
         """Another source of mattes: all threads that read them begin anew."""

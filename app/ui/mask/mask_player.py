@@ -37,6 +37,7 @@ class MaskPlayer(QObject):
     playing = pyqtSignal(bool)
     _came = pyqtSignal(object, object)
     _ended = pyqtSignal()
+    _failed = pyqtSignal(object)
 
     def __init__(self, desk: MaskDesk) -> None:
         super().__init__(desk)
@@ -46,6 +47,7 @@ class MaskPlayer(QObject):
         self._waiting = threading.Semaphore(1)
         self._came.connect(self._show)
         self._ended.connect(self.pause)
+        self._failed.connect(self._fail)
 
     @property
     def is_playing(self) -> bool:
@@ -69,10 +71,11 @@ class MaskPlayer(QObject):
                 partial(_uncached_seeker, desk.session),
                 on_frame=self._prepare,
                 on_end=self._ended.emit,
-                on_failure=lambda error: desk.failed.emit(failure_of(error)),
+                on_failure=self._failed.emit,
             )
         first, last = ends_of(desk.state.meta.span, desk.session.index)
-        start = desk.state.pts if first <= desk.state.pts < last else first
+        now = desk.session.index.nearest(desk.state.pts)
+        start = now if first <= now < last else first
         desk.set_playing(playing=True)
         self._playback.play(start, span=(first, last), loops=desk.state.meta.span.last_pts is not None)
         self.playing.emit(True)
@@ -89,10 +92,20 @@ class MaskPlayer(QObject):
         self.playing.emit(False)
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop at the frame that is shown, and end the threads."""
+        self.pause()
+        self._end()
+
+    def _end(self) -> None:
         if self._playback is not None:
             self._playback.stop()
             self._playback = None
+
+    def _fail(self, error: UserError) -> None:
+        """Playing ended; another try begins with another thread."""
+        self.pause()
+        self._end()
+        self._desk.failed.emit(failure_of(error))
 
     def _prepare(self, frame: Frame) -> None:
         """On the player's thread: the mask of a frame; one frame at a time is on its way to the window."""
@@ -134,15 +147,16 @@ class ThumbnailMaker(Worker):
 
     def _make(self, wanted: deque[int], size_px: Size) -> None:
         """One after the other, until somebody wants others: then those come first."""
-        with contextlib.suppress(UserError, Stopped):
-            self._seeker = self._seeker or _uncached_seeker(self._session)
-            while wanted and not self._mailbox.is_wanted:
-                frame = self._seeker.at(wanted.popleft(), keep=0, should_stop=lambda: self._mailbox.is_wanted)
+        while wanted and not self._mailbox.is_wanted:
+            pts = wanted.popleft()
+            with contextlib.suppress(UserError, Stopped):  # A damaged frame leaves the others theirs.
+                self._seeker = self._seeker or _uncached_seeker(self._session)
+                frame = self._seeker.at(pts, keep=0, should_stop=lambda: self._mailbox.is_wanted)
                 self.made.emit(frame.pts, to_image(frame.pixels, size_px))
 
 
 def _uncached_seeker(session: Session) -> FrameSeeker:
-    return FrameSeeker(session.media.clip, session.index, cache=FrameCache(0))
+    return FrameSeeker(session.media.clip, session.index, cache=FrameCache(0), decoders=1)
 
 
 def _everything(size: Size) -> Alpha8:

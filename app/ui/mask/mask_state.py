@@ -14,7 +14,7 @@ from app.ui.text import tr
 
 
 class MaskState(QObject):
-    """All that tools, timeline and panels share; knows no widgets. Every change goes through `do`.
+    """All that tools, timeline and panels share; knows no widgets. Every change goes through `do`: none while busy.
 
     changed(Change): the document is another one, by a step, undo or redo. moved(int): another frame is looked at, by
     its pts. planes_changed: the planes of the frame looked at are other ones. refused(str): why something was not
@@ -93,7 +93,7 @@ class MaskState(QObject):
     def may_paint(self) -> bool:
         """Whether the frame looked at may be changed; else it is said why not."""
         if self.is_busy:
-            self.refused.emit(tr("Wait until what is running has finished, or cancel it."))
+            self._refuse_busy()
         elif self.edit.is_locked:
             self.refused.emit(tr("This frame is locked. Unlock it to change it (Shift+L)."))
         else:
@@ -134,7 +134,10 @@ class MaskState(QObject):
         self.do(meta_changed(self.document, meta, name), merge_key=merge_key)
 
     def do(self, change: Change, *, merge_key: Hashable | None = None) -> None:
-        """Make a change."""
+        """Make a change; while something runs that is about to make one itself, it is refused."""
+        if self.is_busy:
+            self._refuse_busy()
+            return
         before = self.document
         self._history.do(change, merge_key=merge_key)
         if self.document is not before:
@@ -151,6 +154,9 @@ class MaskState(QObject):
     def redo(self) -> None:
         """Make it again and show where it is."""
         self._follow(None if self.is_busy else self._history.redo())
+
+    def _refuse_busy(self) -> None:
+        self.refused.emit(tr("Wait until what is running has finished, or cancel it."))
 
     def _follow(self, change: Change | None) -> None:
         if change is None:

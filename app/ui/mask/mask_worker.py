@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ class Shown:
 class MaskWorker(Worker):
     """Decodes on one thread, makes layers on another; in both the latest request wins.
 
-    shown(Shown); failed(Failure): what was asked for did not work.
+    shown(Shown); failed(Failure): what was asked for did not work. frames: those decoded last, for others too.
     """
 
     shown = pyqtSignal(object)
@@ -57,9 +58,9 @@ class MaskWorker(Worker):
 
     def __init__(self, media: ProjectMedia, index: FrameIndex, cache: MatteCache) -> None:
         self._media, self._index, self._cache = media, index, cache
-        self._frames: FrameCache[Decoded] = FrameCache()
+        self.frames: FrameCache[Decoded] = FrameCache()
         self._maker: LayerMaker | None = None
-        self._ghost_seeker: FrameSeeker | None = None
+        self._seeker: FrameSeeker | None = None
         self._wanted: Wanted | None = None
         self._frame: Frame | None = None
         super().__init__("mask-layers")
@@ -80,13 +81,13 @@ class MaskWorker(Worker):
         super().stop()
 
     def _close(self) -> None:
-        if self._ghost_seeker is not None:
-            self._ghost_seeker.close()
+        if self._seeker is not None:
+            self._seeker.close()
         if self._maker is not None:
             self._maker.close()
 
     def _open_seeker(self) -> FrameSeeker:
-        return FrameSeeker(self._media.clip, self._index, cache=self._frames)
+        return FrameSeeker(self._media.clip, self._index, cache=self.frames)
 
     def _decoded(self, frame: Frame) -> None:
         self._frame = frame
@@ -107,21 +108,25 @@ class MaskWorker(Worker):
             before, after = (self._ghost(pts, wanted.document) for pts in wanted.ghosts)
             layers = replace(layers, ghosts=(before, after))
         self.shown.emit(Shown(wanted, frame, layers))
-        if wanted.wants_match and not self._mailbox.has_wish:
+        if wanted.wants_match and not self._mailbox.is_wanted:
             layers = maker.whole(frame, wanted.document, layers)
             self.shown.emit(Shown(wanted, frame, layers, maker.curve))
 
     def _ghost(self, pts: int | None, document: MaskDocument) -> Alpha8 | None:
-        if pts is None:
-            return None
-        if self._ghost_seeker is None:
-            self._ghost_seeker = self._open_seeker()
-        return self._loaded_maker().ghost(self._ghost_seeker.at(pts), document)
+        if pts is not None and self._index.find(pts) is not None:
+            with contextlib.suppress(UserError):  # The frame that is wanted comes without its neighbour then.
+                return self._loaded_maker().ghost(self._frame_at(pts), document)
+        return None
+
+    def _frame_at(self, pts: int) -> Frame:
+        if self._seeker is None:
+            self._seeker = self._open_seeker()
+        return self._seeker.at(pts)
 
     def _loaded_maker(self) -> LayerMaker:
         if self._maker is None:
             from app.ui.mask.layer_maker import LayerMaker
 
             prepare_kernels()
-            self._maker = LayerMaker(self._cache, self._media.mask)
+            self._maker = LayerMaker(self._cache, self._media.mask, first=lambda: self._frame_at(self._index.start_pts))
         return self._maker

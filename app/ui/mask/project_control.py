@@ -89,8 +89,16 @@ class ProjectControl(QObject):
             tr("{steps} after the last save, until {time}, can be brought back.").format(steps=steps, time=at),
         )
         take = box.addButton(tr("Bring them back"), QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(tr("Open as it was saved"), QMessageBox.ButtonRole.RejectRole)
-        box.buttonClicked.connect(lambda button: self.worker.answer(opened, accepted=button is take))
+        box.addButton(tr("Open as it was saved"), QMessageBox.ButtonRole.DestructiveRole)
+        later = box.addButton(tr("Not now"), QMessageBox.ButtonRole.RejectRole)
+
+        def answered(button: QAbstractButton) -> None:
+            if button is later:  # Esc, too: what can be brought back stays.
+                self._give_up(opened.store)
+            else:
+                self.worker.answer(opened, accepted=button is take)
+
+        box.buttonClicked.connect(answered)
         box.open()
 
     def _ask_file(self, lacking: Lacking) -> None:
@@ -108,7 +116,8 @@ class ProjectControl(QObject):
 
         def answered(button: QAbstractButton) -> None:
             if button is find:
-                dialog = dialogs.ask_clip(self._window, lambda path: self.worker.relink(lacking, Path(path)))
+                ask = dialogs.ask_clip if lacking.what == "clip" else dialogs.ask_mask
+                dialog = ask(self._window, lambda path: self.worker.relink(lacking, Path(path)))
                 dialog.rejected.connect(lambda: self._give_up(lacking.opened.store))
             else:
                 self._give_up(lacking.opened.store)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +18,8 @@ from PyQt6.QtCore import pyqtSignal
 from app.domain.errors import UserError
 from app.domain.mask.document import MaskDocument
 from app.domain.settings import Settings
+from app.pipeline.given_matte import IMAGE_SUFFIXES, GivenMatte, pictures_in
+from app.pipeline.mask.linking import linked
 from app.pipeline.mask.masks_in import ProjectMedia, mask_ref
 from app.pipeline.mask.media_refs import Changed, Missing, relinked
 from app.pipeline.mask.project_json import NAME
@@ -71,6 +75,7 @@ class ProjectWorker(Worker):
     failed = pyqtSignal(object)
 
     def __init__(self) -> None:
+        self._stores: dict[ProjectStore, bool] = {}  # Those that are open, and whether to keep what isn't saved.
         super().__init__("mask-projects")
 
     def create(self, source: Source, settings: Settings) -> None:
@@ -103,12 +108,17 @@ class ProjectWorker(Worker):
 
     def take_mask(self, folder: Path, path: Path) -> None:
         """Find out what a project in a folder is to keep of a mask."""
-        self._do(lambda: self.mask_found.emit(mask_ref(path, folder), path))
+        self._do(lambda: self._take_mask(folder, path))
 
     def finish(self) -> None:
         """Do what is queued, then end the thread."""
         self._mailbox.finish()
         self._thread.join()
+
+    def _close(self) -> None:
+        """Projects that were opened when nobody waited for them any more."""
+        for store, keep in list(self._stores.items()):
+            self._leave(store, keep=keep)
 
     def _do(self, work: Callable[[], None]) -> None:
         self._mailbox.errand(guarded(work, self.failed.emit))
@@ -124,26 +134,32 @@ class ProjectWorker(Worker):
     def _create(self, source: Source, settings: Settings) -> None:
         clip = sample_file() if isinstance(source, Sample) else source.absolute()
         meta = new_document(clip, clip.parent, settings).meta
-        store = ProjectStore.create(meta, on_trouble=self._in_trouble)
+        store, document = ProjectStore.create(meta, on_trouble=self._in_trouble), MaskDocument(meta)
+        self._stores[store] = False
+        store.note(document)  # So that the store can tell what comes after it.
+        self.ready.emit(Ready(self._session(store, document, ProjectMedia(clip)), is_new=True))
+
+    def _session(self, store: ProjectStore, document: MaskDocument, media: ProjectMedia) -> Session:
         try:
-            session = session_of(store, MaskDocument(meta), ProjectMedia(clip))
+            return session_of(store, document, media)
         except BaseException:
-            store.close(discard_journal=True)
+            self._leave(store, keep=self._stores[store])
             raise
-        self.ready.emit(Ready(session, is_new=True))
 
     def _opened(self, opened: Opened) -> None:
+        self._stores[opened.store] = True
         if opened.recovered is not None:
             self.asks.emit(opened)
         else:
             self._found(opened, opened.document, opened.missing)
 
     def _answered(self, opened: Opened, *, accepted: bool) -> None:
-        document = opened.document
+        document, missing = opened.document, opened.missing
         if opened.recovered is not None:
             opened.store.answer_recovery(opened.recovered, accepted=accepted)
-            document = opened.recovered.document if accepted else document
-        self._found(opened, document, opened.missing)
+            if accepted:
+                document, missing = opened.recovered.document, _missing_after(opened, opened.recovered.document)
+        self._found(opened, document, missing)
 
     def _found(self, opened: Opened, document: MaskDocument, missing: Mapping[str, Missing | Changed]) -> None:
         """Go on if all files are there without which nothing can be done."""
@@ -157,11 +173,7 @@ class ProjectWorker(Worker):
             notes = (*notes, f"The background “{missing['plate'].path.name}” is missing: choose another one.")
         meta = document.meta
         files = ProjectMedia(Path(meta.clip.media.absolute), None if meta.mask is None else Path(meta.mask.absolute))
-        try:
-            session = session_of(opened.store, document, files)
-        except BaseException:
-            opened.store.close(discard_journal=False)
-            raise
+        session = self._session(opened.store, document, files)
         is_saved = document is opened.document
         self.ready.emit(Ready(session, notes, is_new=opened.store.is_unsaved, is_saved=is_saved))
 
@@ -170,6 +182,7 @@ class ProjectWorker(Worker):
         document, folder = lacking.document, lacking.opened.store.folder
         try:
             if lacking.what == "mask":
+                path = usable_mask(path)
                 document = replace(document, meta=replace(document.meta, mask=mask_ref(path, folder)))
             else:
                 with VideoReader(path) as reader:
@@ -183,9 +196,14 @@ class ProjectWorker(Worker):
         self._found(replace(lacking.opened, missing=left), document, left)
 
     def _leave(self, store: ProjectStore, *, keep: bool) -> None:
+        self._stores.pop(store, None)
         store.close(discard_journal=not keep)
         if store.is_unsaved and not keep:
             discard_unsaved(store.folder)
+
+    def _take_mask(self, folder: Path, path: Path) -> None:
+        mask = usable_mask(path)
+        self.mask_found.emit(mask_ref(mask, folder), mask)
 
     def _save(self, store: ProjectStore, document: MaskDocument, folder: Path | None) -> None:
         if folder is None:
@@ -198,18 +216,61 @@ class ProjectWorker(Worker):
 
 @contextmanager
 def _cache_carried(store: ProjectStore) -> Iterator[None]:
-    """Take the model's mattes along to the folder a project is saved in; they can be made again, so no harm if not."""
+    """Take the model's mattes along to the folder a project is saved in; they can be made again, so no harm if not.
+
+    The file that is being added to goes along. A project that stays where it was keeps a copy: two that share a file
+    would write over each other's mattes.
+    """
     before = store.folder / CACHE / MATTES
-    beside = store.folder.parent / f"{secrets.token_hex(8)}.mattes"
+    beside = store.folder.parent / f"{secrets.token_hex(8)}.{MATTES}"
     with contextlib.suppress(OSError):
         os.link(before, beside)
     try:
         yield
     finally:
+        after = store.folder / CACHE / MATTES
         with contextlib.suppress(OSError):
-            (store.folder / CACHE).mkdir(exist_ok=True)
-            os.replace(beside, store.folder / CACHE / MATTES)
+            if after != before:
+                _moved(beside, after)
+            if after != before and before.exists():
+                _moved(shutil.copyfile(before, beside), before)
         beside.unlink(missing_ok=True)
+
+
+def _moved(path: Path, target: Path) -> None:
+    """Put a file in another's place, on whatever disk that is. OSError."""
+    target.parent.mkdir(exist_ok=True)
+    try:
+        os.replace(path, target)
+    except OSError:
+        part = target.with_name(f"{target.name}.part")
+        shutil.copyfile(path, part)
+        os.replace(part, target)
+
+
+def _missing_after(opened: Opened, document: MaskDocument) -> Mapping[str, Missing | Changed]:
+    """What is missing of the files a recovered document needs: it may have been given others since the save."""
+    missing = dict(linked(document, None, opened.store.folder).missing)
+    if "plate" in opened.missing and document.meta.settings.plate == opened.document.meta.settings.plate:
+        missing["plate"] = opened.missing["plate"]
+    return missing
+
+
+def usable_mask(path: Path) -> Path:
+    """The mask somebody means by a file or folder: numbered pictures of one name alone in a folder are all meant.
+
+    UserError when it can't be read.
+    """
+    mask = path.parent if path.suffix.lower() in IMAGE_SUFFIXES and _is_one_of_many(path) else path
+    GivenMatte(mask).close()
+    return mask
+
+
+def _is_one_of_many(path: Path) -> bool:
+    if not path.is_file() or not path.stem[-1:].isdigit():
+        return False
+    names = {re.sub(r"\d+$", "", one.stem) + one.suffix.lower() for one in pictures_in(path.parent)}
+    return len(names) == 1 and len(pictures_in(path.parent)) > 1
 
 
 def is_project(path: Path) -> bool:

@@ -58,7 +58,7 @@ class PropagateControl(QObject):
         state.is_busy = True
         index = desk.session.index
         self._total = abs(index.index_of(run.stop_pts) - index.index_of(run.start_pts)) - run.is_blend
-        job = self._job = PropagateJob(desk.session, state.document, desk.cache, run)
+        job = self._job = PropagateJob(desk.session, state.document, desk.cache, run, frames=desk.frames)
         job.stepped.connect(self._step)
         job.shown.connect(self._show)
         job.ended.connect(self._end)
@@ -81,7 +81,8 @@ class PropagateControl(QObject):
             self._desk.state.is_busy = False
 
     def _step(self, done: int) -> None:
-        self._desk.page.inspector.time.show_running(tr("Carrying on…"), done, self._total)
+        if self._job is not None:
+            self._desk.page.inspector.time.show_running(tr("Carrying on…"), done, self._total)
 
     def _show(self, layers: Layers, edit: FrameEdit, pts: int) -> None:
         if self._job is not None:

@@ -9,8 +9,10 @@ from typing import Final
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from app.domain.mask.document import FrameEdit, MaskDocument
+from app.pipeline.mask.frame_cache import FrameCache
 from app.pipeline.mask.matte_cache import MatteCache
 from app.pipeline.mask.propagate_run import Ended, Run, carried
+from app.pipeline.mask.seeking import Decoded, FrameSeeker
 from app.pipeline.mask.sessions import Session
 from app.ui.faults import failure_of
 
@@ -21,7 +23,7 @@ class PropagateJob(QObject):
     """Runs once. stepped(int): frames done. shown(Layers, FrameEdit, int): one of them to look at, and its pts.
 
     ended(): `edits` and `end` say what came out, also where it was cancelled: what was done until then is kept.
-    failed(Failure): it could not be finished; then `edits` hold what was done.
+    failed(Failure): it could not be finished; then `edits` hold what was done. frames: decoded ones, shared.
     """
 
     stepped = pyqtSignal(int)
@@ -29,12 +31,20 @@ class PropagateJob(QObject):
     ended = pyqtSignal()
     failed = pyqtSignal(object)
 
-    def __init__(self, session: Session, document: MaskDocument, cache: MatteCache, run: Run) -> None:
+    def __init__(
+        self,
+        session: Session,
+        document: MaskDocument,
+        cache: MatteCache,
+        run: Run,
+        *,
+        frames: FrameCache[Decoded] | None = None,
+    ) -> None:
         super().__init__()
         self.edits: dict[int, FrameEdit] = {}
         self.end: Ended | None = None
         self.document, self.run = document, run
-        self._session, self._cache = session, cache
+        self._session, self._cache, self._frames = session, cache, frames
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name="propagation", daemon=True)
 
@@ -60,11 +70,12 @@ class PropagateJob(QObject):
             self.ended.emit()
 
     def _run_through(self) -> None:
-        from app.pipeline.mask.seeking import FrameSeeker
         from app.ui.mask.layer_maker import LayerMaker
 
-        seeker = FrameSeeker(self._session.media.clip, self._session.index)
-        maker = LayerMaker(self._cache, self._session.media.mask)
+        seeker = FrameSeeker(self._session.media.clip, self._session.index, cache=self._frames, decoders=2)
+        maker = LayerMaker(
+            self._cache, self._session.media.mask, first=lambda: seeker.at(self._session.index.start_pts)
+        )
         try:
             shown_s = 0.0
             for item in carried(self.run, self.document, seeker, self._cuts, self._stop.is_set):

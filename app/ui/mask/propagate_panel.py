@@ -69,6 +69,7 @@ class PropagatePanel(Page):
     def __init__(self) -> None:
         super().__init__()
         self._is_running = self._may_copy = self._may_clear = False
+        self._way = Way.FRAME_BACK
         self._ways = {way: self._way_button(way) for way in Way}
         self._result = muted_words()
         self._progress, self._cancel = (
@@ -107,10 +108,13 @@ class PropagatePanel(Page):
 
     def show_idle(self, text: str) -> None:
         """Nothing is running; say how the last run ended."""
+        had_focus = self._cancel.hasFocus()
         self._is_running = False
         self._result.setText(text)
         self._result.setVisible(bool(text))
         self._follow_running()
+        if had_focus:  # Else it would wander on, and Space press whatever came next.
+            self._ways[self._way].setFocus()
 
     def show_edit(self, edit: FrameEdit | None, *, has_earlier: bool) -> None:
         """Show the frame looked at; emits nothing. has_earlier: there is an edited frame before it."""
@@ -130,6 +134,7 @@ class PropagatePanel(Page):
         return button
 
     def _want(self, way: Way) -> None:
+        self._way = way
         self.propagate_wanted.emit(PropagateWish(way))
 
     def _link(self) -> None:

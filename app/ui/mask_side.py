@@ -105,7 +105,7 @@ class MaskSide(QObject):
             mode.noted.connect(self._messages.show_note)
             mode.failed.connect(self._messages.show_failure)
             mode.interrupted.connect(self._offer_interrupted)
-            export.busy.connect(self._show)
+            export.busy.connect(self._follow_export)
             self.made.emit(mode.widget)
         return self._made
 
@@ -125,6 +125,13 @@ class MaskSide(QObject):
         desk = self.mode.desk
         if desk is not None:
             self.export.ask(desk.session, desk.state.document)
+
+    def _follow_export(self, is_busy: bool) -> None:
+        """An export needs the whole machine: the look through the clip waits for it."""
+        desk = self.mode.desk
+        if desk is not None:
+            desk.rest(resting=is_busy)
+        self._show()
 
     def _show(self) -> None:
         """Name the project in the header while the mode is chosen."""

@@ -15,7 +15,7 @@ from app.ui.text import tr
 def open_file(path: Path, messages: MessageBar) -> None:
     """Open it, or say that no program was found for it."""
     if not QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))):
-        said = tr("No program was found that plays “{name}”.").format(name=path.name)
+        said = tr("No program was found that opens “{name}”.").format(name=path.name)
         messages.show_failure(Failure(said, place_of(path)))
 
 

@@ -135,6 +135,8 @@ def carry_on(window):
     click(desk.page.inspector.time.button(Way.TO_OUT))
     yield lambda: not desk.state.is_busy and "done" in desk.page.inspector.time.result
     facts["carried"] = [desk.page.inspector.time.result, len(desk.state.document.frames)]
+    facts["playhead"] = desk.page.timeline.position - desk.session.index.pts_at(0)
+    facts["is_in_focus"] = desk.page.inspector.time.button(Way.TO_OUT).hasFocus()
     click(desk.page.bar.undo)
     facts["undone"] = len(desk.state.document.frames)
     yield lambda: is_shown(window)

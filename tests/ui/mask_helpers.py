@@ -59,5 +59,3 @@ def click(desk, point, *, button=LEFT, modifiers=PLAIN):
 def press(widget, at=None):
     """Click a button, in its middle."""
     QTest.mouseClick(widget, LEFT, PLAIN, at or QPoint(widget.width() // 2, widget.height() // 2))
-
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Final
 
 import cv2
 import numpy as np
@@ -14,9 +13,6 @@ from app.domain.compositing import Size, as_uint8
 from app.domain.frame import Alpha, Alpha8
 from app.domain.mask.areas import Area, no_area, tightened
 from app.domain.mask.planes import Box
-
-MAX_AREA_PX: Final = (0.0, 100_000.0)
-"""Limits of the setting: up to about 316 x 316 px."""
 
 _SKIRT = np.ones((5, 5), np.uint8)
 """A piece's faint rim, too weak to join it to anything, reaches about 2 px further and goes with it."""

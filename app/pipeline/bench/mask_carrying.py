@@ -15,7 +15,7 @@ from app.domain.compositing import Size
 from app.domain.frame import Alpha8, Frame
 from app.domain.mask.planes import Planes
 from app.pipeline.bench.machine import rss_mb
-from app.pipeline.bench.mask_propagation import (
+from app.pipeline.bench.moving_objects import (
     MovingObject,
     Shown,
     Transform,

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
 
 from app.domain.errors import ExitCode, UserError
-from app.domain.frame import Alpha8, Frame
+from app.domain.frame import Frame
 from app.domain.mask.doubts import Glimpse, confidence, glimpse, is_other_scene
 from app.pipeline.analyser import FrameAnalyser
 from app.pipeline.mask.matte_cache import Judged, MatteCache
 
-WARM_UP_FRAMES: Final = 30
-"""Looked at again before the first new one, where an earlier pass stopped: what is remembered settles within these."""
-
 
 class ClipAnalysis:
     """One pass over a clip on a thread of its own, without haste: `pause` holds it between two frames.
+
+    It goes from the first frame to the last, also where an earlier one was stopped. What a matte takes from the frames
+    before does not fade: begun at the 20th frame, the edges in three clips of people still differed by 76, 122 and 255
+    levels 59 frames later. The person would correct another matte than the one a render makes.
 
     open_frames: gives every frame in order and closes behind itself; open_analyser: the chain that finds the mattes,
     made on the thread. on_judged(pts, Judged): after each new frame. on_end(error or None): at the end, None for all
@@ -63,28 +63,24 @@ class ClipAnalysis:
         error: BaseException | None = None
         try:
             self._analyse()
+        except OSError as raised:
+            error = _no_room(raised)
         except Exception as raised:
             error = raised
         if not self._stop.is_set():
             self._on_end(error)
 
     def _analyse(self) -> None:
-        """From a little before the first frame that is not known: frames come in order, and so do mattes."""
-        first = len(self._cache) - WARM_UP_FRAMES
         analyser: FrameAnalyser | None = None
         try:
             for frame in self._allowed():
-                is_wanted = frame.index >= first
-                if analyser is None:
-                    analyser = self._open_analyser()
-                    if not (is_wanted or analyser.segmenter.coarse):
-                        # A screen's colour and where a given film begins are told by the clip's first frame.
-                        analyser.segmenter.segment(frame)
-                if is_wanted:
-                    self._look_at(frame, analyser)
+                analyser = analyser or self._open_analyser()
+                self._look_at(frame, analyser)
         finally:
             if analyser is not None:
                 analyser.segmenter.close()
+        if not self._stop.is_set():
+            self._cache.finish()
 
     def _allowed(self) -> Iterator[Frame]:
         """The clip's frames, each once nobody else has the machine; they end with `stop`."""
@@ -101,15 +97,13 @@ class ClipAnalysis:
         self._before = now
         if frame.pts not in self._cache:
             judged = Judged(confidence(now, before), before is not None and is_other_scene(now, before))
-            self._keep(frame.pts, alpha, judged)
+            self._cache.put(frame.pts, alpha, judged)
             self._on_judged(frame.pts, judged)
 
-    def _keep(self, pts: int, alpha: Alpha8, judged: Judged) -> None:
-        try:
-            self._cache.put(pts, alpha, judged)
-        except OSError as error:
-            raise UserError(
-                f"The masks found in the clip can't be kept ({error.strerror}).",
-                "Free some space; what you paint is not affected.",
-                code=ExitCode.OUTPUT,
-            ) from error
+
+def _no_room(error: OSError) -> UserError:
+    return UserError(
+        f"The masks found in the clip can't be kept ({error.strerror}).",
+        "Free some space; what you paint is not affected.",
+        code=ExitCode.OUTPUT,
+    )

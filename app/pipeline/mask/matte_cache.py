@@ -26,6 +26,8 @@ _MAGIC: Final = b"PMMATTES"
 _HEADER: Final = struct.Struct("<8s32sII")
 _RECORD: Final = struct.Struct("<qfBII")
 _IS_CUT: Final = 1
+_IS_END: Final = 2
+"""Of a record without a matte: the clip was gone through to its end. Damaged frames have no matte even so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class MatteCache:
         self._lock = threading.Lock()
         self._places: dict[int, tuple[int, int, int]] = {}
         self._judged: dict[int, Judged] = {}
+        self._is_finished = False
         self._file = _opened(path)
         header = _HEADER.pack(_MAGIC, key, *size)
         if self._file.read(_HEADER.size) == header:
@@ -74,6 +77,11 @@ class MatteCache:
         return len(self._places)
 
     @property
+    def is_finished(self) -> bool:
+        """Whether the whole clip was gone through: no more mattes come."""
+        return self._is_finished
+
+    @property
     def judged(self) -> dict[int, Judged]:
         """What is known of every frame that was looked at, by pts: a copy."""
         with self._lock:
@@ -82,16 +90,29 @@ class MatteCache:
     def put(self, pts: int, alpha: Alpha8, judged: Judged) -> None:
         """Keep a frame's matte, (H, W) uint8 of the cache's size. OSError when there is no room."""
         data = zlib.compress(np.ascontiguousarray(alpha).data, 1)
-        record = _RECORD.pack(pts, judged.confidence, judged.is_cut * _IS_CUT, len(data), zlib.crc32(data))
+        crc = zlib.crc32(data)
+        record = _RECORD.pack(pts, judged.confidence, judged.is_cut * _IS_CUT, len(data), crc)
         with self._lock:
-            if self._file.closed:
-                return
-            self._file.seek(self._end)
-            if self._file.write(record + data) != len(record) + len(data):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            self._places[pts] = (self._end + _RECORD.size, len(data), zlib.crc32(data))
-            self._judged[pts] = judged
-            self._end += _RECORD.size + len(data)
+            if not self._file.closed:
+                start = self._added(record + data) + _RECORD.size
+                self._places[pts] = (start, len(data), crc)
+                self._judged[pts] = judged
+
+    def finish(self) -> None:
+        """Note that the clip was gone through to its end. OSError when there is no room."""
+        with self._lock:
+            if not (self._file.closed or self._is_finished):
+                self._added(_RECORD.pack(0, 0.0, _IS_END, 0, 0))
+                self._is_finished = True
+
+    def _added(self, data: bytes) -> int:
+        """Where it begins."""
+        start = self._end
+        self._file.seek(start)
+        if self._file.write(data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._end += len(data)
+        return start
 
     def get(self, pts: int) -> Alpha8 | None:
         """A frame's matte (H, W), read-only; None where there is none, or it is damaged."""
@@ -116,8 +137,11 @@ class MatteCache:
             pts, confidence, flags, length, crc = _RECORD.unpack(self._file.read(_RECORD.size))
             if not 0 <= confidence <= 1 or at + _RECORD.size + length > size:
                 break
-            self._places[pts] = (at + _RECORD.size, length, crc)
-            self._judged[pts] = Judged(confidence, bool(flags & _IS_CUT))
+            if flags & _IS_END:
+                self._is_finished = True
+            else:
+                self._places[pts] = (at + _RECORD.size, length, crc)
+                self._judged[pts] = Judged(confidence, bool(flags & _IS_CUT))
             at += _RECORD.size + length
         return at
 

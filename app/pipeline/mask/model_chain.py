@@ -9,6 +9,7 @@ from pathlib import Path
 from app.domain.frame import Frame
 from app.domain.mask.document import MaskDocument
 from app.pipeline.analyser import FrameAnalyser
+from app.pipeline.kernel_cache import ensure_kernels, is_compiled, prepare_kernels
 from app.pipeline.look_settings import look_of
 from app.pipeline.mask.analysing import ClipAnalysis
 from app.pipeline.mask.masks_in import ProjectMedia, segmenter_for
@@ -38,10 +39,17 @@ def clip_analysis(
     on_end: Callable[[BaseException | None], None],
 ) -> ClipAnalysis:
     """The pass over the project's clip that fills the cache; it is not started yet."""
+
+    def open_analyser() -> FrameAnalyser:
+        # The compiled loops, as a render has them: their twins' mattes differ by a few pixels along the edge. They are
+        # not waited for while they are being compiled: the pass has to end when somebody stops it.
+        (ensure_kernels if is_compiled() else prepare_kernels)()
+        return open_mask_analyser(document, media.mask)
+
     return ClipAnalysis(
         cache,
         open_frames=lambda: _frames(media.clip),
-        open_analyser=lambda: open_mask_analyser(document, media.mask),
+        open_analyser=open_analyser,
         on_judged=on_judged,
         on_end=on_end,
     )

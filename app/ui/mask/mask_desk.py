@@ -60,7 +60,7 @@ class MaskDesk(QObject):
         self.marks = marks_of(document, session.index, {})
         self._cache, self._analysis, self._worker = self._started(document)
         self.tools = ToolBox(page.canvas, self.state, options, self)
-        self._is_playing = False
+        self._is_playing = self._is_resting = False
         self._then: Callable[[], None] | None = None
         self._marks_timer = _timer(self, _MARKS_EVERY_MS, self._renew_marks)
         self._resume_timer = _timer(self, _RESUME_AFTER_MS, self._resume_analysis)
@@ -85,10 +85,9 @@ class MaskDesk(QObject):
     def facts(self) -> str:
         """Size, frames and how far the clip has been looked through, in one line."""
         (width, height), frames = self.session.document.meta.clip.size, len(self.session.index)
-        done = len(self._cache)
         facts = [f"{width} \u00d7 {height}", tr("{count} frames").format(count=frames)]
-        if done < frames:
-            facts.append(tr("looked through: {percent} %").format(percent=100 * done // frames))
+        if not self._cache.is_finished:
+            facts.append(tr("looked through: {percent} %").format(percent=100 * len(self._cache) // frames))
         return "  \u00b7  ".join(facts)
 
     @property
@@ -145,7 +144,7 @@ class MaskDesk(QObject):
         nothing = tr("No doubtful frame lies there.")
         if self.state.meta.span != Span():
             nothing = tr("No doubtful frame lies there between in and out.")
-        if len(self._cache) < len(self.session.index):
+        if not self._cache.is_finished:
             nothing = tr("No doubtful frame lies there, as far as the clip has been looked through.")
         self._go_along(problems(self.marks), forward, nothing)
 
@@ -177,7 +176,7 @@ class MaskDesk(QObject):
             on_judged=lambda _pts, _judged: self._judged.emit(),
             on_end=lambda error: self._analysis_ended.emit(analysis, error),
         )
-        if len(cache) < len(session.index):
+        if not cache.is_finished:
             analysis.start()
         return cache, analysis, worker
 
@@ -286,13 +285,21 @@ class MaskDesk(QObject):
         self.page.canvas.set_onion(is_on)
         self._ask()
 
+    def rest(self, *, resting: bool) -> None:
+        """Have the look through the clip wait for as long as something larger is under way."""
+        self._is_resting = resting
+        if resting:
+            self.hold_analysis()
+        else:
+            self._resume_timer.start()
+
     def hold_analysis(self) -> None:
         """Have the look through the clip wait: somebody needs the machine; it goes on by itself a little later."""
         self._resume_timer.stop()
         self._analysis.pause(paused=True)
 
     def _resume_analysis(self) -> None:
-        if not (self._is_playing or self.state.is_busy or self.tools.is_stroking):
+        if not (self._is_playing or self._is_resting or self.state.is_busy or self.tools.is_stroking):
             self._analysis.pause(paused=False)
 
     def _say_judged(self) -> None:

@@ -9,7 +9,7 @@ from app.domain.mask.adjusting import Adjustment, adjusted
 from app.domain.mask.correction import Correction
 from app.domain.mask.document import AdjustedSpan, FrameEdit, MaskDocument, MatchSpan, Span
 from app.domain.mask.planes import Planes, corrected
-from app.pipeline.analyser import FrameAnalyser, Found
+from app.pipeline.analyser import Found, FrameAnalyser
 from app.pipeline.looks import Look
 from app.pipeline.mask.looking import final_alpha, finish_of, follow, match_keys_of
 from app.pipeline.plates import open_plate
@@ -67,7 +67,9 @@ def test_read_only_mattes_do():
     assert final_alpha(document, 1, alpha).shape == alpha.shape
 
 
-@pytest.mark.parametrize("time_base", [Fraction(1, 90_000), Fraction(1, 1000), Fraction(1001, 30_000), Fraction(1, 10**9)])
+@pytest.mark.parametrize(
+    "time_base", [Fraction(1, 90_000), Fraction(1, 1000), Fraction(1001, 30_000), Fraction(1, 10**9)]
+)
 @pytest.mark.parametrize("start", [0, -7, 3 * 10**8])
 def test_keys_begin_and_end_at_their_very_frames(time_base, start):
     meta = meta_of(match_spans=(MatchSpan(Span(start + 100, start + 200), strength=0.5),))

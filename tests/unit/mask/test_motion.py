@@ -13,7 +13,7 @@ from app.domain.mask.motion import (
     similarity_flow,
     without_spots,
 )
-from app.pipeline.bench.mask_propagation import texture
+from app.pipeline.bench.moving_objects import texture
 
 SIZE = (160, 120)
 

@@ -8,7 +8,7 @@ from app.domain.errors import UserError
 from app.domain.mask.correction import Correction
 from app.domain.mask.document import Clip, FrameEdit, MaskDocument, MediaRef, Meta, Origin, Span
 from app.domain.mask.planes import Planes
-from app.pipeline.bench.mask_propagation import MovingObject, translating
+from app.pipeline.bench.moving_objects import MovingObject, translating
 from app.pipeline.mask.frame_index import read_index
 from app.pipeline.mask.propagate_run import Carried, Ended, Reach, Run, carried, change_of, plan
 from app.pipeline.mask.propagation import StopReason

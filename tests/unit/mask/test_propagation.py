@@ -7,16 +7,20 @@ import pytest
 from app.domain.mask.motion import FlowEstimator
 from app.domain.mask.planes import NOWHERE, Box, Planes, corrected
 from app.domain.mask.propagating import Grid, PlacedPlanes, advance, begin
-from app.pipeline.bench.mask_propagation import (
-    bench_propagation,
+from app.pipeline.mask.propagation import Propagated, StopReason, Stops, blended, propagate
+from tests.support.moving_masks import (
+    SIZE,
     corrected_iou,
+    dot,
+    edge_edit,
     iou,
+    moving,
     painted_as,
+    pictures,
+    still,
     with_cut,
     with_occluder,
 )
-from app.pipeline.mask.propagation import Propagated, StopReason, Stops, blended, propagate
-from tests.support.moving_masks import SIZE, dot, edge_edit, moving, pictures, still
 
 
 def run(planes, frames, **options):
@@ -314,11 +318,3 @@ def test_wrong_model_alpha_is_overruled_both_ways():
     wrong = 255 - shown[10].mask
     right = (corrected(wrong, planes) >= 128) == (shown[10].mask >= 128)
     assert right[sure].mean() > 0.97
-
-
-def test_bench_reports_every_figure():
-    figures = bench_propagation(steps=6, size=(480, 360), object_px=160)
-    assert figures["propagate_fps"] > 0
-    assert min(figures["iou_after_30"].values()) > 0.97
-    assert figures["cut_exact"] is True
-    assert figures["occlusion_weight_left"] < 0.1

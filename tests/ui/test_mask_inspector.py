@@ -145,7 +145,12 @@ def test_clean_up_and_answers_have_buttons(inspector):
     assert said == [("holes",), ("specks",), (), ()]
 
 
-def test_every_way_to_carry_is_wanted_by_its_button(inspector):
+def test_without_a_correction_on_the_frame_only_its_neighbours_can_be_blended(inspector):
+    assert [way for way in Way if inspector.time.button(way).isEnabled()] == [Way.BLEND]
+
+
+def test_every_way_to_carry_is_wanted_by_its_button(inspector, state):
+    state.set_frames({30: painted_edit()}, "Paint")
     said = every_signal(inspector)
     inspector.show_page("time")
     for way in Way:

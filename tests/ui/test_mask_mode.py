@@ -12,7 +12,8 @@ from app.pipeline.mask.recovery import unsaved_projects
 from app.ui.choices import Mode
 from app.ui.mask.propagate_panel import Way
 from app.ui.mask.tool_options import ToolKind
-from tests.ui.helpers import shown_window, wait_until
+from tests.support.media import write_clip
+from tests.ui.helpers import portrait, shown_window, wait_until
 from tests.ui.mask_helpers import RIGHT, click, drag, go, is_analysed, is_open, is_shown, open_mask
 
 WALL = [(250, 60), (270, 90), (290, 120)]
@@ -138,7 +139,7 @@ def test_a_locked_frame_is_not_painted_on(desk, mask_window):
     assert desk.state.edit.is_locked
     drag(desk, WALL)
     assert desk.state.planes.weight.max() == 0
-    assert "locked" in mask_window.messages.message
+    assert "locked" in desk.page.canvas.note
 
 
 def test_in_and_out_are_set_at_the_frame_looked_at(desk):
@@ -275,6 +276,25 @@ def is_offered(window):
 
 def is_asked(window):
     assert window.findChild(QMessageBox) is not None
+
+
+def test_a_recording_is_edited_from_its_original_and_starts_from_its_matte(qapp, tmp_path):
+    def matte(width, height, _index):
+        pixels = np.zeros((height, width, 3), np.uint8)
+        pixels[:, width // 2 :] = 255
+        return pixels
+
+    sizes = {"frames": 8, "size": (320, 180)}
+    write_clip(tmp_path / "talk.mp4", draw=matte, **sizes)
+    write_clip(tmp_path / "talk matte.mp4", draw=matte, **sizes)
+    write_clip(tmp_path / "talk original.mp4", draw=portrait, **sizes)
+    with shown_window(qapp, Mode.MASK) as window:
+        desk = open_mask(window, tmp_path / "talk.mp4")
+        assert desk.session.media.clip.name == "talk original.mp4"
+        assert desk.session.media.mask.name == "talk matte.mp4"
+        alpha = desk.shown.layers.alpha
+        assert alpha[:, :150].max() < 10
+        assert alpha[:, 170:].min() > 245
 
 
 def test_a_file_that_is_no_video_is_said(qapp, tmp_path):

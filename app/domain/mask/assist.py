@@ -37,6 +37,7 @@ _SEED: Final = 6
 _GUIDE_RADIUS: Final = 3
 _GUIDE_EPS: Final = 1e-4
 _LEAST_SIDE_PX: Final = 3
+_NEAR: Final = np.ones((7, 7), np.uint8)
 
 Bools = npt.NDArray[np.bool_]
 
@@ -66,12 +67,21 @@ def scribble_box(foreground: Alpha8, background: Alpha8) -> Box:
     )
 
 
-def assisted(pixels: Pixels, box: Box, foreground: Alpha8, background: Alpha8, prior_alpha: Alpha8) -> Area:
+def assisted(
+    pixels: Pixels,
+    box: Box,
+    foreground: Alpha8,
+    background: Alpha8,
+    prior_alpha: Alpha8,
+    *,
+    only_alike: bool = False,
+) -> Area:
     """Coverage of the object under the foreground scribble, joined to it, within the box.
 
     pixels (H, W, 3); foreground, background, prior_alpha (H, W) uint8: scribbled where over 127 (background wins), and
     the matte so far, which only says where to begin. Edges are soft and follow the picture. Nothing without a
-    foreground scribble in the box. The same arguments always give the same area.
+    foreground scribble in the box. only_alike: nothing of other colours than the scribble's, as where something is to
+    be taken out beside what must stay. The same arguments always give the same area.
     """
     inside = box.within((foreground.shape[1], foreground.shape[0]))
     if inside.is_empty:
@@ -84,6 +94,9 @@ def assisted(pixels: Pixels, box: Box, foreground: Alpha8, background: Alpha8, p
         return no_area()
     prior = from_u8(as_uint8(cv2.resize(prior_alpha[part], size, interpolation=cv2.INTER_AREA)))
     cut = _cut(picture, is_foreground, is_background, prior)
+    if only_alike:
+        alike = _joined(_resembles(picture, is_foreground), is_foreground)
+        cut &= cv2.dilate(alike.view(np.uint8), _NEAR) > 0
     soft = _softened(np.ascontiguousarray(pixels[part]), picture, _joined(cut, is_foreground))
     # The hand has the last word, to the pixel.
     soft[foreground[part] > 127], soft[background[part] > 127] = 255, 0

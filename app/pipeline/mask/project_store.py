@@ -132,11 +132,11 @@ class ProjectStore:
         """Whether it never got a name of its own; `discard_unsaved` removes it once it is closed."""
         return is_unsaved(self.folder)
 
-    def note(self, document: MaskDocument) -> None:
+    def note(self, document: MaskDocument, *, steps: int = 1) -> None:
         """Have this state kept against a crash: after every step, undo and redo. Returns at once."""
         with self._noting:
             self._keep_unanswered()
-            self._journal.note(document)
+            self._journal.note(document, steps=steps)
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until all that was noted is in the journal; False when it isn't by then."""

@@ -57,6 +57,7 @@ class MaskActions(QObject):
         time, match, tool = inspector.time, inspector.match, inspector.tool
         return [
             (self._page.strip.chosen, tools.choose),
+            (self._page.strip.chosen, lambda _kind: inspector.show_page("tool")),
             (tools.tool_changed, self._show_tool),
             (self._options.changed, self._show_options),
             (tool.changed, self._set_option),

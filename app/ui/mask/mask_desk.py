@@ -225,7 +225,6 @@ class MaskDesk(QObject):
             # Until the match is there the last one's stands in: else every step would flash red.
             layers = replace(layers, plate=last.layers.plate, table=last.layers.table)
         self.shown = replace(shown, layers=layers)
-        self.page.canvas.set_note("")
         self.tools.set_layers(layers)
         self.page.canvas.show_layers(layers, self.tools.planes)
         if shown.curve is not None and self._then is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QStackedWidget, QWidget
 
@@ -29,6 +29,7 @@ from app.ui.start_page import StartPage
 from app.ui.text import tr
 
 _THUMBNAIL_ASPECT: Final = 4
+_NOTE_MS: Final = 6000
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ class MaskMode(QObject):
         self._options = ToolOptionsModel(self)
         self._open: _Open | None = None
         self._after_save: Callable[[], None] | None = None
+        self._note_timer = QTimer(self)
+        self._note_timer.setSingleShot(True)
+        self._note_timer.setInterval(_NOTE_MS)
+        self._note_timer.timeout.connect(lambda: self.page.canvas.set_note(""))
         self._connect()
 
     @property
@@ -165,6 +170,11 @@ class MaskMode(QObject):
             settings = replace(meta.settings, plate=spec)
             self._open.desk.state.set_meta(replace(meta, settings=settings), tr("Background"), merge_key="plate")
 
+    def note(self, words: str) -> None:
+        """Say something over the canvas for a while: a bar above it would push the picture down."""
+        self.page.canvas.set_note(words)
+        self._note_timer.start()
+
     def undo(self) -> None:
         """Take the last step back."""
         if self._open is not None:
@@ -246,7 +256,7 @@ class MaskMode(QObject):
         desk = MaskDesk(page, session, self._options, document)
         if not ready.is_saved:
             desk.state.mark_saved(saved=False)
-        desk.noted.connect(self.noted)
+        desk.noted.connect(self.note)
         desk.failed.connect(self.failed)
         desk.state.changed.connect(self._follow)
         desk.state.cleaned.connect(self.changed)
@@ -291,7 +301,7 @@ class MaskMode(QObject):
         if after is not None:
             after()
         else:
-            self.noted.emit(tr("Saved “{name}”.").format(name=Path(folder).name))
+            self.note(tr("Saved “{name}”.").format(name=Path(folder).name))
 
     def _forget_after_save(self) -> None:
         self._after_save = None

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from app.domain.cells import shrunk_into
 from app.domain.compositing import Size
 from app.domain.errors import UserError
 from app.domain.frame import Alpha8, Frame
@@ -20,6 +21,7 @@ from app.pipeline.mask.frame_index import Stopped
 from app.pipeline.mask.playback import Playback
 from app.pipeline.mask.seeking import FrameSeeker
 from app.pipeline.mask.sessions import Session
+from app.pipeline.mask.thumbnails import ThumbnailFolder
 from app.ui.faults import failure_of
 from app.ui.images import to_image
 from app.ui.mask.marks_of import ends_of
@@ -88,6 +90,7 @@ class MaskPlayer(QObject):
         if self._shown_pts is not None:
             self._desk.state.go(self._shown_pts)
         self._shown_pts = None
+        self._desk.page.canvas.set_note("")
         self._desk.set_playing(playing=False)
         self.playing.emit(False)
 
@@ -135,6 +138,7 @@ class ThumbnailMaker(Worker):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._seeker: FrameSeeker | None = None
+        self._kept = ThumbnailFolder(session.store.folder, session.document.meta.clip)
         super().__init__("mask-thumbnails")
 
     def make(self, wanted: list[int], size_px: Size) -> None:
@@ -149,10 +153,16 @@ class ThumbnailMaker(Worker):
         """One after the other, until somebody wants others: then those come first."""
         while wanted and not self._mailbox.is_wanted:
             pts = wanted.popleft()
+            kept = self._kept.get(pts)
+            if kept is not None and kept.shape[0] >= min(size_px[1], self._session.document.meta.clip.size[1]) // 2:
+                self.made.emit(pts, to_image(kept, size_px))
+                continue
             with contextlib.suppress(UserError, Stopped):  # A damaged frame leaves the others theirs.
                 self._seeker = self._seeker or _uncached_seeker(self._session)
                 frame = self._seeker.at(pts, keep=0, should_stop=lambda: self._mailbox.is_wanted)
-                self.made.emit(frame.pts, to_image(frame.pixels, size_px))
+                small = shrunk_into(frame.pixels, size_px)
+                self.made.emit(frame.pts, to_image(small, size_px))
+                self._kept.put(frame.pts, small)
 
 
 def _uncached_seeker(session: Session) -> FrameSeeker:

@@ -26,6 +26,7 @@ from app.pipeline.mask.project_json import NAME
 from app.pipeline.mask.project_store import Opened, ProjectStore
 from app.pipeline.mask.recovery import discard_unsaved, unsaved_projects
 from app.pipeline.mask.sessions import CACHE, MATTES, Session, new_document, session_of
+from app.pipeline.recording.naming import kept_parts
 from app.pipeline.video_reader import VideoReader
 from app.pipeline.video_writer import VideoWriter
 from app.ui.choices import Sample, Source
@@ -133,11 +134,16 @@ class ProjectWorker(Worker):
 
     def _create(self, source: Source, settings: Settings) -> None:
         clip = sample_file() if isinstance(source, Sample) else source.absolute()
+        parts, mask, notes = kept_parts(clip), None, tuple[str, ...]()
+        if parts is not None:
+            (clip, mask), notes = parts, ("The original and the matte kept with this recording are what is edited.",)
         meta = new_document(clip, clip.parent, settings).meta
+        meta = meta if mask is None else replace(meta, mask=mask_ref(mask, clip.parent))
         store, document = ProjectStore.create(meta, on_trouble=self._in_trouble), MaskDocument(meta)
         self._stores[store] = False
-        store.note(document)  # So that the store can tell what comes after it.
-        self.ready.emit(Ready(self._session(store, document, ProjectMedia(clip)), is_new=True))
+        store.note(document, steps=0)  # So that the store can tell what comes after it.
+        session = self._session(store, document, ProjectMedia(clip, mask))
+        self.ready.emit(Ready(session, notes, is_new=True))
 
     def _session(self, store: ProjectStore, document: MaskDocument, media: ProjectMedia) -> Session:
         try:

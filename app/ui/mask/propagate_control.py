@@ -79,6 +79,7 @@ class PropagateControl(QObject):
             self._job.wait()
             self._job = None
             self._desk.state.is_busy = False
+            self._desk.page.inspector.time.show_idle("")
 
     def _step(self, done: int) -> None:
         if self._job is not None:

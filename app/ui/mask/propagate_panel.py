@@ -68,6 +68,7 @@ class PropagatePanel(Page):
 
     def __init__(self) -> None:
         super().__init__()
+        self._has_paint = False
         self._is_running = self._may_copy = self._may_clear = False
         self._way = Way.FRAME_BACK
         self._ways = {way: self._way_button(way) for way in Way}
@@ -122,6 +123,7 @@ class PropagatePanel(Page):
         has_paint = edit is not None and not edit.correction.is_empty
         self._keyframe.setChecked(edit is not None and edit.is_keyframe)
         self._lock.setChecked(is_locked)
+        self._has_paint = has_paint
         self._may_copy, self._may_clear = has_earlier and not is_locked, has_paint and not is_locked
         self._follow_running()
         self._about.setText(_about(edit if has_paint else None))
@@ -148,8 +150,8 @@ class PropagatePanel(Page):
 
     def _follow_running(self) -> None:
         self._running.setVisible(self._is_running)
-        for button in self._ways.values():
-            button.setEnabled(not self._is_running)
+        for way, button in self._ways.items():
+            button.setEnabled(not self._is_running and (self._has_paint or way is Way.BLEND))
         for switch in (self._keyframe, self._lock):
             switch.setEnabled(not self._is_running)
         self._copy.setEnabled(self._may_copy and not self._is_running)

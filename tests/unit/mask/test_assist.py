@@ -116,3 +116,17 @@ def test_a_corner_can_be_clicked():
     box, coverage = assisted(pixels, scribble_box(click, NOTHING), click, NOTHING, NOTHING)
     assert Box(0, 0, 1, 1).within(box.size) == Box(0, 0, 1, 1)
     assert coverage[0, 0] > 200
+
+
+def test_what_is_taken_out_beside_what_must_stay_has_the_scribbles_colours_only():
+    rng = np.random.default_rng(3)
+    pixels = np.empty((120, 160, 3), np.uint8)
+    pixels[:, :70], pixels[:, 70:110], pixels[:, 110:] = (150, 110, 80), (120, 90, 70), (40, 60, 160)
+    pixels = np.clip(pixels + rng.normal(0, 9, pixels.shape), 0, 255).astype(np.uint8)
+    scribble, nothing = np.zeros((120, 160), np.uint8), np.zeros((120, 160), np.uint8)
+    scribble[40:80, 88:94] = 255
+    box, found = assisted(pixels, Box(20, 10, 140, 110), scribble, nothing, nothing, only_alike=True)
+    coverage = np.zeros((120, 160), np.uint8)
+    coverage[box.rows_columns] = found
+    assert coverage[40:80, 88:94].min() == 255
+    assert (coverage[:, 122:] > 127).mean() < 0.02

@@ -99,7 +99,7 @@ class AssistTool(Tool):
         if paint == "remove":
             prior = np.subtract(255, prior, dtype=np.uint8)
         self._say(tr("Looking for its outline …"))
-        work = partial(assisted, pixels, box, wanted.copy(), other.copy(), prior)
+        work = partial(assisted, pixels, box, wanted.copy(), other.copy(), prior, only_alike=paint == "remove")
         self.easel.compute(_KEY, work, partial(self._show_found, paint))
 
     def _meaning(self, size: Size) -> tuple[Alpha8, Alpha8, Paint]:

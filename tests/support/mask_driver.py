@@ -124,7 +124,7 @@ def save_as(window, path):
     click(button(window.header, "Save"))
     yield lambda: is_open(window, QFileDialog)
     answer_file(window, path)
-    yield lambda: "Saved" in window.messages.message
+    yield lambda: "Saved" in window.masking.mode.page.canvas.note
 
 
 def carry_on(window):

@@ -223,8 +223,10 @@ def test_a_clip_that_is_gone_is_said(desks, given, tmp_path):
     clip.unlink()
     desk.worker = MaskWorker(desk.media, desk.index, desk.cache)
     desk.worker.failed.connect(desk.failures.append)
-    wait_until(lambda: bool(desk.failures))
     desk.worker.show(desk.wanted(0))
+    wait_until(lambda: bool(desk.failures))
+    assert "clip.mp4" in desk.failures[0].message
+    desk.worker.show(desk.wanted(1))
 
 
 def test_stopping_ends_both_threads_and_what_waits_is_not_begun(desk):

@@ -63,8 +63,8 @@ class MaskWorker(Worker):
         self._seeker: FrameSeeker | None = None
         self._wanted: Wanted | None = None
         self._frame: Frame | None = None
+        self._scrubber: Scrubber | None = None
         super().__init__("mask-layers")
-        self._scrubber = Scrubber(self._open_seeker, on_frame=self._decoded, on_failure=self._say)
 
     def show(self, wanted: Wanted) -> None:
         """Ask for a frame; an older request not yet begun is dropped."""
@@ -72,12 +72,15 @@ class MaskWorker(Worker):
         frame = self._frame
         if frame is not None and frame.pts == wanted.pts:
             self._wish(wanted, frame)
-        else:
-            self._scrubber.request(wanted.pts)
+            return
+        if self._scrubber is None:  # Not before: of a clip that is gone nobody would hear yet.
+            self._scrubber = Scrubber(self._open_seeker, on_frame=self._decoded, on_failure=self._say)
+        self._scrubber.request(wanted.pts)
 
     def stop(self) -> None:
         """End both threads and wait for them."""
-        self._scrubber.stop()
+        if self._scrubber is not None:
+            self._scrubber.stop()
         super().stop()
 
     def _close(self) -> None:

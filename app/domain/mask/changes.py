@@ -123,7 +123,8 @@ class MaskHistory:
             change = self._merged(change)
         self._merge_key = merge_key
         self._document = change.done_to(self._document)
-        self._keep(change)
+        if not change.is_nothing:  # A drag that came back to where it began is no step.
+            self._keep(change)
 
     def settle(self) -> None:
         """The next change is a step of its own, whatever its key: the slider was let go."""

@@ -8,8 +8,8 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-CACHE_BYTES: Final = 192 << 20
-"""62 frames at 1080p."""
+CACHE_BYTES: Final = 128 << 20
+"""41 frames at 1080p."""
 
 
 class FrameCache(Generic[T]):

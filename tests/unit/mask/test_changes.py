@@ -147,6 +147,18 @@ def test_values_of_one_drag_are_one_step():
     assert history.document == empty()
 
 
+def test_a_drag_that_comes_back_to_where_it_began_is_no_step():
+    history = painted_history(1)
+    history.mark_clean()
+    for by in (1, 2, 0):
+        meta = replace(history.document.meta, adjustment=Adjustment(grow_px=by))
+        history.do(meta_changed(history.document, meta, "Adjust"), merge_key="grow")
+    assert history.steps == 1
+    assert history.is_clean
+    history.undo()
+    assert history.document == empty()
+
+
 def test_steps_of_frames_are_never_merged():
     history = MaskHistory(empty())
     history.do(step(history.document, 0, spot(1)), merge_key="a")

@@ -35,7 +35,7 @@ def test_a_picture_over_the_limit_is_not_kept_and_drives_nothing_out():
 
 def test_cleared_it_is_empty():
     cache = FrameCache()
-    assert cache.limit_bytes == CACHE_BYTES == 256 * 1024 * 1024
+    assert cache.limit_bytes == CACHE_BYTES == 128 * 1024 * 1024
     cache.put(1, "frame", size_bytes=10)
     cache.clear()
     assert (len(cache), cache.size_bytes, cache.get(1)) == (0, 0, None)

@@ -123,7 +123,9 @@ class MaskHistory:
             change = self._merged(change)
         self._merge_key = merge_key
         self._document = change.done_to(self._document)
-        if not change.is_nothing:  # A drag that came back to where it began is no step.
+        if change.is_nothing:  # A drag that came back to where it began is no step.
+            self._merge_key = None
+        else:
             self._keep(change)
 
     def settle(self) -> None:

@@ -150,7 +150,7 @@ def test_values_of_one_drag_are_one_step():
 def test_a_drag_that_comes_back_to_where_it_began_is_no_step():
     history = painted_history(1)
     history.mark_clean()
-    for by in (1, 2, 0):
+    for by in (1, 2, 0, 3, 0):
         meta = replace(history.document.meta, adjustment=Adjustment(grow_px=by))
         history.do(meta_changed(history.document, meta, "Adjust"), merge_key="grow")
     assert history.steps == 1

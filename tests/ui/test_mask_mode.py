@@ -181,10 +181,11 @@ def has_span(desk):
 
 
 def test_another_background_is_one_step(desk, mask_window):
-    mask_window.masking.mode.plates.chosen.emit("#20a040")
-    assert desk.state.meta.settings.plate == "#20a040"
+    before = desk.state.meta.settings.plate
+    mask_window.masking.mode.plates.chosen.emit("#123456")
+    assert desk.state.meta.settings.plate == "#123456"
     desk.state.undo()
-    assert desk.state.meta.settings.plate != "#20a040"
+    assert desk.state.meta.settings.plate == before
 
 
 def test_playing_goes_on_and_stops_at_the_frame_shown(desk, mask_window):

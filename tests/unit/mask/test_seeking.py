@@ -188,13 +188,17 @@ def test_a_damaged_packet_costs_its_own_frames_and_no_other_is_shown_instead(tmp
     concealed = {frame.pts for frame in video.frames() if frame.is_corrupt}
     video.close()
     seeker = opened(path)
+    # What is predicted from a concealed picture differs by a level or so with what the decoder's threads had at hand,
+    # from one reading of the file to the next, however it is read.
+    gops = [seeker.index.key_before(pts) for pts in concealed | (set(seeker.index.pts.tolist()) - frames.keys())]
+    assert 0 < len(set(gops)) < len(seeker.index.key_pts)
     assert len(seeker.index) == 80
     assert 0 < len(frames) < 80
     for pts in reversed(seeker.index.pts.tolist()):
         if pts not in frames:
             with pytest.raises(UserError, match=r"damaged\.mp4"):
                 seeker.at(pts)
-        elif pts in concealed:
+        elif seeker.index.key_before(pts) in gops:
             assert seeker.at(pts).pts == pts
         else:
             assert_same(seeker.at(pts), frames[pts])

@@ -93,10 +93,6 @@ class FrameIndex:
         after = self.next(before)
         return after if after is not None and after - pts < pts - before else before
 
-    def at_time(self, time_s: float) -> int:
-        """Find the frame shown `time_s` seconds after the first one."""
-        return self.shown_at(self.start_pts + int(Fraction(time_s) / self.time_base))
-
     def time_of(self, pts: int) -> float:
         """Seconds from the first frame to this moment."""
         return float((pts - self.start_pts) * self.time_base)

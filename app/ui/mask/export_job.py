@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from PyQt6.QtCore import QObject, pyqtSignal
-
 from app.domain.mask.document import MaskDocument
 from app.pipeline.mask.masks_in import ProjectMedia
 from app.ui.choices import RenderReport
-from app.ui.faults import failure_of
+from app.ui.job import Job
 
 
 class ExportKind(Enum):
@@ -39,52 +36,19 @@ class ExportWish:
     whole: bool
 
 
-class _Cancelled(BaseException):
-    """Leaves the export from inside its progress report; no Exception, so that nothing on the way keeps it."""
+class ExportJob(Job):
+    """Exports once; finished(RenderReport). notices: one sentence each, until the end.
 
-
-class ExportJob(QObject):
-    """Exports once. Exactly one of finished(RenderReport), failed(Failure) and cancelled() ends it.
-
-    progressed(frames): how many frames of the clip have been gone through. notices: one sentence each, until the end.
-    What is in the way of the output is replaced: whoever asked for it has agreed. Inputs never are.
+    What is in the way of the output is replaced: whoever asked for it has agreed. Inputs never are. Pictures that were
+    finished before it was cancelled stay.
     """
 
-    progressed = pyqtSignal(int)
-    finished = pyqtSignal(object)
-    failed = pyqtSignal(object)
-    cancelled = pyqtSignal()
-
     def __init__(self, document: MaskDocument, media: ProjectMedia, wish: ExportWish) -> None:
-        super().__init__()
+        super().__init__("export")
         self.document, self.media, self.wish = document, media, wish
         self.notices: list[str] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="export", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def cancel(self) -> None:
-        """Stop after the frame in hand; an unfinished file is removed, finished pictures stay."""
-        self._stop.set()
-
-    def wait(self) -> None:
-        """Wait for the thread to end."""
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            report = self._exported()
-        except _Cancelled:
-            self.cancelled.emit()
-        except Exception as error:
-            self.failed.emit(failure_of(error))
-        else:
-            self.finished.emit(report)
-
-    def _exported(self) -> RenderReport:
+    def _work(self) -> RenderReport:
         from app.pipeline.threads import share_cores
 
         share_cores()
@@ -108,8 +72,3 @@ class ExportJob(QObject):
         return export_matte(
             self.document, self.media, self.wish.output, wish, on_notice=self.notices.append, report=self._report
         )
-
-    def _report(self, frames: int) -> None:
-        if self._stop.is_set():
-            raise _Cancelled
-        self.progressed.emit(frames)

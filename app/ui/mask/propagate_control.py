@@ -38,11 +38,6 @@ class PropagateControl(QObject):
         self._desk = desk
         self._job: PropagateJob | None = None
 
-    @property
-    def is_running(self) -> bool:
-        """Whether something is being carried on."""
-        return self._job is not None
-
     def start(self, wish: PropagateWish) -> None:
         """Carry on what was asked, or say why not."""
         desk, state = self._desk, self._desk.state

@@ -118,7 +118,6 @@ def test_lookups():
     assert [index.pts_at(place) for place in (-1, 0, 3, 9)] == [10, 10, 70, 70]
     assert [index.nearest(pts) for pts in (0, 15, 16, 30, 31, 99)] == [10, 10, 20, 20, 40, 70]
     assert [index.shown_at(pts) for pts in (0, 19, 20, 69, 99)] == [10, 10, 20, 40, 70]
-    assert [index.at_time(time_s) for time_s in (-1.0, 0.0, 0.99, 1.0, 3.0, 99.0)] == [10, 10, 10, 20, 40, 70]
     assert [index.next(pts) for pts in (9, 10, 15, 40, 70)] == [10, 20, 20, 70, None]
     assert [index.previous(pts) for pts in (10, 15, 40, 99)] == [None, 10, 20, 70]
     assert (index.start_pts, index.end_pts, index.length_s) == (10, 90, 8.0)

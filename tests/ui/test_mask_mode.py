@@ -298,6 +298,23 @@ def test_a_recording_is_edited_from_its_original_and_starts_from_its_matte(qapp,
         assert alpha[:, 170:].min() > 245
 
 
+def test_the_frame_looked_at_gets_its_matte_when_the_clip_is_looked_through(qapp, portrait_clip):
+    with shown_window(qapp, Mode.MASK) as window:
+        window.set_mode(Mode.MASK)
+        window.open_mask(portrait_clip)
+        wait_until(lambda: is_open(window))
+        desk = window.masking.mode.desk
+        desk.rest(resting=True)
+        go(desk, 20)
+        desk.rest(resting=False)
+        wait_until(lambda: is_analysed(desk))
+        wait_until(lambda: is_final(desk))
+
+
+def is_final(desk):
+    assert np.array_equal(desk.shown.layers.alpha, desk.cache.get(desk.state.pts))
+
+
 def test_a_file_that_is_no_video_is_said(qapp, tmp_path):
     path = tmp_path / "notes.mp4"
     path.write_text("no video")

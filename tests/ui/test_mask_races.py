@@ -142,7 +142,7 @@ def test_a_propagation_that_is_closed_in_the_middle_is_forgotten(window, desk):
     drag(desk, [(60, 60), (80, 90)], button=RIGHT)
     mode = window.masking.mode
     mode.propagation.start(PropagateWish(Way.TO_OUT))
-    assert mode.propagation.is_running
+    assert desk.state.is_busy
     mode._drop(keep=False)
     QCoreApplication.processEvents()
     assert not [one for one in threading.enumerate() if one.name == "propagation"]

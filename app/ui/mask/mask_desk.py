@@ -48,7 +48,7 @@ class MaskDesk(QObject):
     noted = pyqtSignal(str)
     failed = pyqtSignal(object)
     analysed = pyqtSignal(int, int)
-    _judged = pyqtSignal()
+    _judged = pyqtSignal(object)
     _analysis_ended = pyqtSignal(object, object)
 
     def __init__(self, page: MaskPage, session: Session, options: ToolOptionsModel, document: MaskDocument) -> None:
@@ -173,7 +173,7 @@ class MaskDesk(QObject):
             document,
             session.media,
             cache,
-            on_judged=lambda _pts, _judged: self._judged.emit(),
+            on_judged=lambda pts, _judged: self._judged.emit(pts),
             on_end=lambda error: self._analysis_ended.emit(analysis, error),
         )
         if not cache.is_finished:
@@ -301,9 +301,12 @@ class MaskDesk(QObject):
         if not (self._is_playing or self._is_resting or self.state.is_busy or self.tools.is_stroking):
             self._analysis.pause(paused=False)
 
-    def _say_judged(self) -> None:
+    def _say_judged(self, pts: int) -> None:
+        """A frame's matte was found; the one looked at is shown with it: until now it was a lone frame's."""
         if not self._marks_timer.isActive():
             self._marks_timer.start()
+        if pts == self.state.pts and not self.tools.is_stroking:
+            self._ask()
 
     def _show_marks(self) -> None:
         self.marks = marks_of(self.state.document, self.session.index, self._cache.judged)

@@ -42,9 +42,7 @@ class OpenVideo:
         """Decode one packet, or flush with None; one that can't be decoded gives nothing."""
         try:
             return self.stream.decode(packet)
-        except EOFError:
-            return []
-        except MEDIA_ERRORS:
+        except (EOFError, *MEDIA_ERRORS):
             return []
 
     def frames(self) -> Iterator[av.VideoFrame]:

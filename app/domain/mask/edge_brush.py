@@ -17,7 +17,7 @@ import numpy.typing as npt
 from app.domain.alpha import from_u8, levels, to_u8
 from app.domain.frame import Alpha, Alpha8, Pixels
 from app.domain.mask.areas import Area, no_area
-from app.domain.mask.planes import Box, Planes, painted
+from app.domain.mask.planes import Box
 
 SURE: Final = (0.05, 0.95)
 """Outside of the band, alpha up to the first is background, from the second on foreground; between, nobody knows."""
@@ -97,17 +97,12 @@ def estimated(task: EdgeTask) -> Alpha:
 def edge_values(pixels: Pixels, alpha8: Alpha8, band: Alpha8, box: Box) -> Area:
     """Fast enough for the hand: (box within the picture, new alpha (h, w) uint8 there); arguments as for `edge_task`.
 
-    To be laid with `painted_with(planes, band's coverage, values)`.
+    To be laid with `planes.painted(planes, band's coverage, values)`.
     """
     task = edge_task(pixels, alpha8, band, box)
     if task is None:
         return no_area()
     return box.within((alpha8.shape[1], alpha8.shape[0])), to_u8(estimated(task)[task.inner.rows_columns])
-
-
-def painted_with(planes: Planes, coverage: Alpha8, values: Alpha8) -> Planes:
-    """As `painted`, with a value of its own for every pixel; all (h, w) uint8."""
-    return painted(planes, coverage, values)  # type: ignore[arg-type]  # it takes arrays as well as numbers
 
 
 def _reach_px(band: Alpha8) -> int:

@@ -104,8 +104,8 @@ def corrected(alpha: Alpha8, planes: Planes) -> Alpha8:
     return np.asarray((mixed + 127) // 255, np.uint8)
 
 
-def painted(planes: Planes, coverage: Alpha8, value: int) -> Planes:
-    """The planes after paint of one value was laid over them; coverage (h, w) uint8.
+def painted(planes: Planes, coverage: Alpha8, value: int | Alpha8) -> Planes:
+    """The planes after paint of a value, one or (h, w) uint8, was laid over them; coverage (h, w) uint8.
 
     Whatever the model's alpha, `corrected` then gives the earlier result moved towards `value` by the coverage: the
     two planes are composited as a straight colour and its alpha are (Porter and Duff's "over").

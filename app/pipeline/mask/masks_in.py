@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from app.domain.errors import UserError
 from app.domain.mask.document import MaskDocument, MediaRef
@@ -29,6 +29,12 @@ class ProjectMedia:
 
     clip: Path
     mask: Path | None = None
+
+    @classmethod
+    def of(cls, document: MaskDocument) -> Self:
+        """Where a document says they are, once `linking.linked` has found them."""
+        meta = document.meta
+        return cls(Path(meta.clip.media.absolute), None if meta.mask is None else Path(meta.mask.absolute))
 
     def inputs(self, document: MaskDocument) -> tuple[Path, ...]:
         """Every file that is read, which no output may replace."""

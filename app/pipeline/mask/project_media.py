@@ -33,8 +33,7 @@ class SavedProject:
         for name, one in self.linked.missing.items():
             if with_plate or name != "plate":
                 raise self._not_there(name, one.path, is_gone=isinstance(one, Missing))
-        meta = self.document.meta
-        return ProjectMedia(Path(meta.clip.media.absolute), None if meta.mask is None else Path(meta.mask.absolute))
+        return ProjectMedia.of(self.document)
 
     def _not_there(self, name: str, path: Path, *, is_gone: bool) -> UserError:
         hint = f"Put it back, or say where it is: platematch project relink {self.folder.name} --{name} FILE"

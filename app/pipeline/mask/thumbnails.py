@@ -54,7 +54,9 @@ class ThumbnailFolder:
         is_made, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
         path = self._path(pts)
         with contextlib.suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            # Not the project's own folder: one that has moved is not made anew.
+            self._folder.parent.mkdir(exist_ok=True)
+            self._folder.mkdir(exist_ok=True)
             if is_made:
                 part = path.with_suffix(".part")
                 part.write_bytes(data.tobytes())

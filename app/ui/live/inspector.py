@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 from app.domain.setting_kinds import kinds_of
 from app.domain.settings import GROUPS, Settings
 from app.ui.live.inspector_controls import ChoiceControl, Control, DeviceControl, Options, make_control
-from app.ui.live.inspector_pages import Page, PageBar
+from app.ui.live.inspector_pages import INSPECTOR_QSS, Page, PageBar
 from app.ui.text import tr
 
 WIDTH_PX: Final = 300
@@ -45,17 +45,6 @@ _LISTS: Final[dict[str, Options]] = {
 
 _WEBM_CODECS: Final = ("vp9", "av1")
 
-# Only what is plain gets told here: the theme's own borders come back when a field is pointed at.
-_QSS: Final = """
-QLabel, QCheckBox { padding: 0; margin: 0; }
-QCheckBox { spacing: 8px; }
-QSlider { padding: 2px 0; }
-QDoubleSpinBox#value { padding: 1px 0; min-height: 18px; }
-QDoubleSpinBox#value:!focus:!hover { border: 1px solid transparent; }
-QToolButton { padding: 0; margin: 0; }
-QToolButton#more { border: none; padding: 2px; margin-left: -4px; font-weight: 600; }
-"""
-
 
 class LiveInspector(QWidget):
     """All settings, by page. changed(group, name, value, is_dragging): a person set one; a drag ends with False.
@@ -70,7 +59,7 @@ class LiveInspector(QWidget):
         super().__init__(parent)
         self.setObjectName("inspector")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setStyleSheet(_QSS)
+        self.setStyleSheet(INSPECTOR_QSS)
         self.setFixedWidth(WIDTH_PX)
         self._controls: dict[tuple[str, str], Control] = {}
         self._pages = {group: Page() for group in GROUPS}

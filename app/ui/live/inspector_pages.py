@@ -14,6 +14,17 @@ from app.ui.resources import icon
 from app.ui.text import tr
 from app.ui.theme import color
 
+# Only what is plain gets told here: the theme's own borders come back when a field is pointed at.
+INSPECTOR_QSS: Final = """
+QLabel, QCheckBox { padding: 0; margin: 0; }
+QCheckBox { spacing: 8px; }
+QSlider { padding: 2px 0; }
+QDoubleSpinBox#value { padding: 1px 0; min-height: 18px; }
+QDoubleSpinBox#value:!focus:!hover { border: 1px solid transparent; }
+QToolButton { padding: 0; margin: 0; }
+QToolButton#more { border: none; padding: 2px; margin-left: -4px; font-weight: 600; }
+"""
+
 
 class Page(QScrollArea):
     """The controls of a group, the rarely needed ones folded away."""

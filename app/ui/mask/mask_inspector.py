@@ -9,7 +9,7 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.domain.mask.document import Meta
-from app.ui.live.inspector_pages import Page, PageBar
+from app.ui.live.inspector_pages import INSPECTOR_QSS, Page, PageBar
 from app.ui.mask.adjust_panel import AdjustPanel
 from app.ui.mask.mask_state import MaskState
 from app.ui.mask.match_panel import MatchPanel
@@ -28,17 +28,7 @@ _TABS: Final = {
 }
 """Icon and word."""
 
-# The controls' look, as in the live inspector: only what is plain gets told here.
-_QSS: Final = """
-QLabel, QCheckBox { padding: 0; margin: 0; }
-QCheckBox { spacing: 8px; }
-QSlider { padding: 2px 0; }
-QDoubleSpinBox#value { padding: 1px 0; min-height: 18px; }
-QDoubleSpinBox#value:!focus:!hover { border: 1px solid transparent; }
-QPushButton { padding: 5px 6px; }
-QToolButton { padding: 0; margin: 0; }
-QToolButton#more { border: none; padding: 2px; margin-left: -4px; font-weight: 600; }
-"""
+_QSS: Final = INSPECTOR_QSS + "QPushButton { padding: 5px 6px; }\n"
 
 
 class MaskInspector(QWidget):

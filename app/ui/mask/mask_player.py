@@ -138,7 +138,6 @@ class ThumbnailMaker(Worker):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._seeker: FrameSeeker | None = None
-        self._kept = ThumbnailFolder(session.store.folder, session.document.meta.clip)
         super().__init__("mask-thumbnails")
 
     def make(self, wanted: list[int], size_px: Size) -> None:
@@ -151,10 +150,12 @@ class ThumbnailMaker(Worker):
 
     def _make(self, wanted: deque[int], size_px: Size) -> None:
         """One after the other, until somebody wants others: then those come first."""
+        clip = self._session.document.meta.clip
+        folder = ThumbnailFolder(self._session.store.folder, clip)  # Saved under a name, the project lies elsewhere.
         while wanted and not self._mailbox.is_wanted:
             pts = wanted.popleft()
-            kept = self._kept.get(pts)
-            if kept is not None and kept.shape[0] >= min(size_px[1], self._session.document.meta.clip.size[1]) // 2:
+            kept = folder.get(pts)
+            if kept is not None and kept.shape[0] >= min(size_px[1], clip.size[1]) // 2:
                 self.made.emit(pts, to_image(kept, size_px))
                 continue
             with contextlib.suppress(UserError, Stopped):  # A damaged frame leaves the others theirs.
@@ -162,7 +163,7 @@ class ThumbnailMaker(Worker):
                 frame = self._seeker.at(pts, keep=0, should_stop=lambda: self._mailbox.is_wanted)
                 small = shrunk_into(frame.pixels, size_px)
                 self.made.emit(frame.pts, to_image(small, size_px))
-                self._kept.put(frame.pts, small)
+                folder.put(frame.pts, small)
 
 
 def _uncached_seeker(session: Session) -> FrameSeeker:

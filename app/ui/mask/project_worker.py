@@ -177,9 +177,7 @@ class ProjectWorker(Worker):
         notes = opened.notes
         if "plate" in missing:
             notes = (*notes, f"The background “{missing['plate'].path.name}” is missing: choose another one.")
-        meta = document.meta
-        files = ProjectMedia(Path(meta.clip.media.absolute), None if meta.mask is None else Path(meta.mask.absolute))
-        session = self._session(opened.store, document, files)
+        session = self._session(opened.store, document, ProjectMedia.of(document))
         is_saved = document is opened.document
         self.ready.emit(Ready(session, notes, is_new=opened.store.is_unsaved, is_saved=is_saved))
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from app.domain.mask.brush import BrushSettings, Stroke
-from app.domain.mask.edge_brush import edge_values, painted_with
-from app.domain.mask.planes import NOWHERE, Box, Planes, box_of, corrected
+from app.domain.mask.edge_brush import edge_values
+from app.domain.mask.planes import NOWHERE, Box, Planes, box_of, corrected, painted
 from app.pipeline.mask import edge_matting
 from app.pipeline.mask.edge_matting import refined_edge
 
@@ -40,7 +40,7 @@ def difference(alpha, truth, band):
 
 
 def laid_over(alpha, band, box, values):
-    planes = painted_with(Planes.empty(SIZE).at(box), band[box.rows_columns], values)
+    planes = painted(Planes.empty(SIZE).at(box), band[box.rows_columns], values)
     result = alpha.copy()
     result[box.rows_columns] = corrected(alpha[box.rows_columns], planes)
     return result
@@ -123,6 +123,6 @@ def test_a_band_over_the_whole_of_a_tiny_frame_is_no_trouble(size):
 def test_values_of_their_own_are_laid_by_the_coverage():
     values = np.array([[0, 100, 200, 255]], np.uint8)
     coverage = np.array([[0, 128, 255, 255]], np.uint8)
-    planes = painted_with(Planes.empty((4, 1)), coverage, values)
+    planes = painted(Planes.empty((4, 1)), coverage, values)
     assert planes.value.tolist() == [[0, 100, 200, 255]]
     assert planes.weight.tolist() == coverage.tolist()

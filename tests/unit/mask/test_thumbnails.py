@@ -59,3 +59,8 @@ def test_a_folder_that_cannot_be_written_costs_nothing_but_the_thumbnails(tmp_pa
     folder = ThumbnailFolder(tmp_path, clip())
     folder.put(0, picture())
     assert folder.get(0) is None
+
+
+def test_a_project_that_has_moved_is_not_made_anew(tmp_path):
+    ThumbnailFolder(tmp_path / "gone.platematch", clip()).put(0, picture())
+    assert list(tmp_path.iterdir()) == []

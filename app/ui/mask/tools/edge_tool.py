@@ -13,7 +13,7 @@ from app.domain.compositing import Size, as_uint8
 from app.domain.frame import Alpha8, Pixels
 from app.domain.mask.areas import Area, no_area
 from app.domain.mask.brush import Stroke
-from app.domain.mask.edge_brush import REACH_PX, edge_values, painted_with
+from app.domain.mask.edge_brush import REACH_PX, edge_values
 from app.domain.mask.planes import Box, Planes, everywhere, painted
 from app.ui.mask.gestures import Gesture
 from app.ui.mask.tools.base import Draft, Easel, Tool
@@ -133,4 +133,4 @@ def _refined(pixels: Pixels, alpha: Alpha8, band: Alpha8, box: Box) -> tuple[Box
 
 
 def _with_edge(before: Planes, band: Alpha8, values: Alpha8, *, box: Box) -> Planes:
-    return painted_with(before.at(box), band[box.rows_columns], values)
+    return painted(before.at(box), band[box.rows_columns], values)

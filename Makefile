@@ -25,7 +25,7 @@ demo: setup
 	@echo "The result: out/platematch-demo.mp4 (left of the line: pasted, right of it: matched)"
 
 test: setup
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 run: setup
 	$(BIN)/python main.py gui

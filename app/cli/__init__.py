@@ -30,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.error(error.message, error.hint, code=error.code)
         return error.code
     except KeyboardInterrupt:
-        console.error("Interrupted; unfinished files were removed.", code=ExitCode.INTERRUPTED)
+        console.error(
+            "Interrupted; unfinished files were removed, and a render goes on where it stopped.",
+            code=ExitCode.INTERRUPTED,
+        )
         return ExitCode.INTERRUPTED
     except Exception as error:  # a defect of ours: still one sentence, the trace on request
         if args.debug:

@@ -16,7 +16,15 @@ from app.cli.console import Console
 from app.cli.paths import check_output
 from app.domain.errors import ExitCode
 
-DEFAULT_FRAMES: Final = {"stages": 100, "export": 300, "live": 300, "window": 300, "mask": 500}
+DEFAULT_FRAMES: Final = {
+    "stages": 100,
+    "export": 300,
+    "live": 300,
+    "window": 300,
+    "mask": 500,
+    "lookahead": 300,
+    "offline": 600,
+}
 """Of the clip: measured, or played round and round."""
 
 _STAGE_FIGURES: Final = ("stages_ms", "stages_p95_ms", "stages_mean_ms", "stages_cpu_ms", "stages_cpu_p95_ms")
@@ -38,7 +46,7 @@ Bench: TypeAlias = Callable[[argparse.Namespace, Console], Answer]
 
 def run(args: argparse.Namespace, console: Console) -> ExitCode:
     """Run one benchmark and print its table or its JSON object."""
-    from app.cli import bench_gpu, bench_live, bench_mask
+    from app.cli import bench_gpu, bench_live, bench_lookahead, bench_mask
     from app.pipeline.bench.machine import CpuMeter
 
     benches: dict[str, Bench] = {
@@ -53,6 +61,8 @@ def run(args: argparse.Namespace, console: Console) -> ExitCode:
         "live": bench_live.live,
         "window": bench_live.window,
         "mask": bench_mask.run,
+        "lookahead": bench_lookahead.run,
+        "offline": _offline,
     }
     cpu = CpuMeter()
     answer = benches[args.what](args, console)
@@ -112,6 +122,16 @@ def _stages(args: argparse.Namespace, console: Console) -> Answer:
     ]
     title = f"{report['clip']}, {report['size']}, {report['frames']} frames: every stage alone, on one thread"
     return Answer(report, title, ("stage", "ms", "p95", "mean", "CPU ms", "CPU p95", "copies of a frame"), rows)
+
+
+def _offline(args: argparse.Namespace, console: Console) -> Answer:
+    from app.pipeline.bench.offline import bench_offline
+
+    extra = kernels()
+    with measured_clip(args, console) as clip:
+        report = bench_offline(clip, args.plate, workers=args.workers, frames=args.frames, notice=console.notice)
+    rows = [(name, str(value)) for name, value in report.items() if name != "stages_ms"]
+    return Answer(report | extra, "deliveries", ("figure", ""), rows)
 
 
 def _export(args: argparse.Namespace, console: Console) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Final, TypeAlias
 
-from app.cli import bench_gpu, bench_mask, options
+from app.cli import bench_gpu, bench_lookahead, bench_mask, options
 
 EPILOG: Final = """\
 examples:
@@ -36,7 +36,9 @@ def add_benches(parser: argparse.ArgumentParser) -> None:
     _reference(_bench(benches, "reference", "match and render against the published algorithm, in one run"))
     _scale(_bench(benches, "scale", "how the cost grows from 360p to 8K, on 1 to 8 threads"))
     bench_gpu.add_arguments(_bench(benches, "gpu", "what an NVIDIA card does with a frame"))
+    _add_offline(_bench(benches, "offline", "deliveries: workers, segments, going on where it stopped"))
     bench_mask.add_arguments(_bench(benches, "mask", "Mask mode: brush, seeking, corrections carried on, projects"))
+    bench_lookahead.add_arguments(_bench(benches, "lookahead", "what knowing the frames to come makes steadier"))
     _curves(_bench(benches, "curves", "rendering a curve against the published way, without the network"))
     _network(_bench(benches, "network", "estimating a curve against the published network"))
     _matte(_bench(benches, "matte", "quality and time of mattes whose truth is known"))
@@ -74,6 +76,12 @@ def _export(parser: argparse.ArgumentParser) -> None:
     _add_plate(parser)
     parser.add_argument("--preset", default="superfast", help="x264 speed preset (default: %(default)s)")
     _add_plot(parser)
+
+
+def _add_offline(parser: argparse.ArgumentParser) -> None:
+    _add_clip(parser, frames="frames to deliver (default: 600)")
+    _add_plate(parser)
+    parser.add_argument("--workers", type=options.positive_int, default=2, help="against one (default: %(default)s)")
 
 
 def _reference(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
-from app.cli import bench_parser, options, project_parser
+from app.cli import bench_parser, options, project_parser, render_parser
 
 EPILOG = """\
 examples:
@@ -19,7 +19,8 @@ examples:
   platematch harmonize pasted.png --mask mask.png -o matched.png
 
 exit codes: 0 done, 1 failed, 2 wrong usage, 3 unusable input, 4 output can't be written,
-5 model or weights missing or altered, 130 interrupted (unfinished files are removed)
+5 model or weights missing or altered, 130 interrupted (unfinished files are
+removed; a render goes on where it stopped)
 """
 
 TRAIN_EPILOG = """\
@@ -164,24 +165,10 @@ def _render(commands: Commands) -> None:
         "render",
         "render",
         "put the person of a video on a new plate",
-        description="Put the person of a video on a new plate, colours matched, sound copied untouched.\n"
-        "The output appears under its name only when it is complete; Ctrl-C removes what is unfinished.",
-        epilog="--json ends with one object: frames, fps, stages_ms, peak_rss_mb, match, notices, ...",
+        description=render_parser.DESCRIPTION,
+        epilog=render_parser.EPILOG,
     )
-    parser.add_argument("clip", help="video with a person")
-    options.add_plate(parser)
-    parser.add_argument("-o", "--output", required=True, help="video to write: .mp4 .mov .mkv .webm")
-    parser.add_argument("--size", type=options.size, metavar="WxH", help="output size (default: the clip's)")
-    parser.add_argument("--frames", type=options.positive_int, help="stop after this many frames")
-    parser.add_argument("--matte-out", metavar="F", help="also write the matte used, as a grey video")
-    parser.add_argument("--preview-sheet", metavar="PNG", help="also write original, matte, pasted, matched")
-    parser.add_argument("--crf", type=int, help="quality, smaller is better (default: 18; VP9: 24)")
-    parser.add_argument("--preset", default="veryfast", help="x264 speed preset (default: %(default)s)")
-    parser.add_argument("--codec", help="FFmpeg encoder (default: libx264; .webm: libvpx-vp9)")
-    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
-    options.add_matte(parser)
-    options.add_placement(parser)
-    options.add_match(parser)
+    render_parser.add_arguments(parser)
 
 
 def _composite(commands: Commands) -> None:

@@ -10,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
 
+from app.cli import project_deliver
 from app.cli.console import Console
 from app.cli.paths import check_output
 from app.domain.errors import ExitCode, UserError
@@ -120,6 +121,10 @@ def _render(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     }
 
 
+def _deliver(args: argparse.Namespace, console: Console) -> dict[str, Any]:
+    return project_deliver.run(args, console, _opened(args, console))
+
+
 def _export_matte(args: argparse.Namespace, console: Console) -> dict[str, Any]:
     output = Path(args.output)
     project = _opened(args, console)
@@ -207,6 +212,7 @@ def _progress(console: Console, title: str, media: ProjectMedia) -> Iterator[Cal
 _ACTIONS: Final[Mapping[str, Callable[[argparse.Namespace, Console], dict[str, Any]]]] = {
     "info": _info,
     "render": _render,
+    "deliver": _deliver,
     "export-matte": _export_matte,
     "new": _new,
     "relink": _relink,

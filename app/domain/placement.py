@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from app.domain.compositing import Size, as_uint8
-from app.domain.frame import Alpha8, Pixels
+from app.domain.frame import Alpha8
+
+AnyPixels = TypeVar("AnyPixels", npt.NDArray[np.uint8], npt.NDArray[np.uint16])
+"""(H, W, 3), of 8 or 16 bits."""
 
 _PRESHRINK_BELOW = 0.75
 """Bilinear warping reads 2 x 2 source pixels: below this scale it starts to skip some, and flickers."""
@@ -40,10 +44,10 @@ class Placement:
 IDENTITY = Placement()
 
 
-def apply_placement(pixels: Pixels, alpha: Alpha8, placement: Placement, out_size: Size) -> tuple[Pixels, Alpha8]:
+def apply_placement(pixels: AnyPixels, alpha: Alpha8, placement: Placement, out_size: Size) -> tuple[AnyPixels, Alpha8]:
     """Move the foreground and its alpha to their place in a picture of `out_size`.
 
-    pixels (H, W, 3) uint8 and alpha (H, W) uint8 -> the same at (out_height, out_width). Alpha is 0
+    pixels (H, W, 3) uint8 or uint16 and alpha (H, W) uint8 -> the same at (out_height, out_width). Alpha is 0
     outside the source frame, whose own border is antialiased; the colours there repeat its edge, so
     that no dark line is mixed into it. Nothing to do returns the inputs themselves.
     """
@@ -51,18 +55,23 @@ def apply_placement(pixels: Pixels, alpha: Alpha8, placement: Placement, out_siz
     if size == out_size and placement == IDENTITY:
         return pixels, alpha
     if size == out_size and placement == Placement(mirror=True):
-        return as_uint8(cv2.flip(pixels, 1)), as_uint8(cv2.flip(alpha, 1))
+        return _like(pixels, cv2.flip(pixels, 1)), as_uint8(cv2.flip(alpha, 1))
     scale = placement.scale * min(out_size[0] / size[0], out_size[1] / size[1])
     if scale < _PRESHRINK_BELOW:
         size = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-        pixels = as_uint8(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
+        pixels = _like(pixels, cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
         alpha = as_uint8(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA))
         scale = 1.0
     matrix = placement_matrix(size, placement, out_size=out_size, scale=scale)
     placed = cv2.warpAffine(pixels, matrix, out_size, borderMode=cv2.BORDER_REPLICATE)
     # Not a border of 0: interpolation towards it would let the plate shine through along the lower edge.
     repeated = as_uint8(cv2.warpAffine(alpha, matrix, out_size, borderMode=cv2.BORDER_REPLICATE))
-    return as_uint8(placed), _inside_frame(repeated, matrix, size)
+    return _like(pixels, placed), _inside_frame(repeated, matrix, size)
+
+
+def _like(pixels: AnyPixels, result: npt.ArrayLike) -> AnyPixels:
+    """Type what cv2 returns as what it was given."""
+    return np.asarray(result).astype(pixels.dtype, copy=False)
 
 
 def placement_matrix(size: Size, placement: Placement, *, out_size: Size, scale: float) -> npt.NDArray[np.float64]:

@@ -16,7 +16,7 @@ from app.domain.errors import ExitCode, UserError
 from app.domain.frame import Alpha, Alpha8, Frame, Pixels
 from app.pipeline.looks import Analysed, Look
 from app.pipeline.matching import Matcher
-from app.pipeline.matte import MatteRefiner
+from app.pipeline.matte import MatteRefiner, MatteSettings
 from app.pipeline.plates import BlurPlate, Plate
 from app.pipeline.segmentation import Segmenter
 from app.pipeline.stats import StageClock
@@ -116,10 +116,7 @@ class FrameAnalyser:
         The halves may run on two threads, each always on the same: this one may then be frames ahead.
         """
         with self.clock.time("segment"):
-            coarse = self.segmenter.segment(frame)
-        if not cv2.checkRange(coarse)[0]:
-            raise UserError("What finds the person gave no valid answer.", "Choose another model.", code=ExitCode.MODEL)
-        return Found(frame, coarse)
+            return Found(frame, looked_for(self.segmenter, frame))
 
     def matte(self, found: Found) -> Alpha8:
         """The finished matte alone, of somebody who needs no more."""
@@ -140,7 +137,7 @@ class FrameAnalyser:
 
     def _complete(self, frame: Frame, size: Size, alpha: Alpha8, *, picture: Pixels, is_estimated: bool) -> Analysed:
         with self.clock.time("plate"):
-            plate = self._plate_pixels(frame, size, alpha)
+            plate = plate_pixels(self.plate, frame, size, alpha)
         key = self.plate.key
         clean = cache(partial(self._clean, frame, alpha, picture) if self._look.decontaminate else lambda: frame.pixels)
         known = not (is_estimated and self._estimate_is_due(frame))
@@ -160,13 +157,9 @@ class FrameAnalyser:
             if self.segmenter.coarse:
                 alpha = self._refiner.refine(found.frame, found.coarse, picture=picture)
             else:
-                alpha = self._finished(found.coarse)
+                alpha = finished_matte(found.coarse, self._look.matte)
         self._start_over_at_cuts()
         return alpha if self.finish is None else self.finish(found.frame, alpha)
-
-    def _finished(self, given: Alpha) -> Alpha8:
-        """A matte that is none of a model's guesses: only what the user asks for is done to it."""
-        return feather(grow(to_u8(given), self._look.matte.grow_px), self._look.matte.feather_px)
 
     def _estimate_is_due(self, frame: Frame) -> bool:
         """Whether the curve is to be estimated anew; between estimates the smoothing goes on with the last."""
@@ -179,12 +172,6 @@ class FrameAnalyser:
         if self._refiner.cuts > self._cuts_seen and self._matcher is not None:
             self._matcher.reset()
         self._cuts_seen = self._refiner.cuts
-
-    def _plate_pixels(self, frame: Frame, size: Size, alpha: Alpha8) -> Pixels:
-        if isinstance(self.plate, BlurPlate):
-            # The room blurred without the person in it: else they would glow around themselves.
-            return self.plate.pixels(frame, size, hide=alpha)
-        return self.plate.pixels(frame, size)
 
     def _table(
         self, frame: Frame, foreground: Callable[[], Pixels], alpha: Alpha8, plate: Pixels, *, known: bool
@@ -200,3 +187,24 @@ class FrameAnalyser:
             time_s=frame.time_s,
             again=known,
         )
+
+
+def looked_for(segmenter: Segmenter, frame: Frame) -> Alpha:
+    """The segmenter's answer, any size. UserError (MODEL) when it is no number: nothing may be made of it."""
+    coarse = segmenter.segment(frame)
+    if not cv2.checkRange(coarse)[0]:
+        raise UserError("What finds the person gave no valid answer.", "Choose another model.", code=ExitCode.MODEL)
+    return coarse
+
+
+def finished_matte(given: Alpha, settings: MatteSettings) -> Alpha8:
+    """A matte that is none of a model's guesses: only what the user asks for is done to it."""
+    return feather(grow(to_u8(given), settings.grow_px), settings.feather_px)
+
+
+def plate_pixels(plate: Plate, frame: Frame, size: Size, alpha: Alpha8) -> Pixels:
+    """What stands behind the person of a frame, at (width, height). alpha: the frame's finished matte."""
+    if isinstance(plate, BlurPlate):
+        # The room blurred without the person in it: else they would glow around themselves.
+        return plate.pixels(frame, size, hide=alpha)
+    return plate.pixels(frame, size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import av
 from av.audio.stream import AudioStream
@@ -16,6 +16,9 @@ from av.stream import Discard
 
 from app.domain.errors import ExitCode, UserError
 from app.pipeline.media_safety import MEDIA_ERRORS, open_media
+
+_INTERLEAVED_S: Final = 10
+"""How far apart in time packets that follow each other in a file may be; FFmpeg's own muxers keep to this."""
 
 
 class AudioCopier:
@@ -35,6 +38,7 @@ class AudioCopier:
         self.delay_s = Fraction(0)
         self._target = target
         self._source = open_media(source)
+        self._from_s: Fraction | None = None
         self._last_dts: dict[int, int] = {}
         self._filters: dict[int, BitStreamFilterContext] = {}
         try:
@@ -46,23 +50,46 @@ class AudioCopier:
             if stream.index not in self._outputs:
                 stream.discard = Discard.all
         self._packets = self._demux()
-        self._waiting = next(self._packets, None)
+        self._waiting = self._next()
 
     @property
     def streams(self) -> int:
         """Number of audio streams copied."""
         return len(self._outputs)
 
+    @property
+    def pairs(self) -> tuple[tuple[AudioStream, AudioStream], ...]:
+        """Each stream of the source with its copy, to describe it before the header is written."""
+        return tuple((stream, self._outputs[stream.index]) for stream in self._source.streams.audio)
+
     def feed(self, until_s: Fraction | None) -> None:
         """Mux all sound due by `until_s`; None: all there is. Raises what the muxer raises."""
         while self._waiting is not None and (until_s is None or self._time_s(self._waiting) <= until_s):
             self._mux(self._waiting)
-            self._waiting = next(self._packets, None)
+            self._waiting = self._next()
+
+    def finish(self, *, end_s: Fraction) -> None:
+        """Mux what is left of every stream before `end_s`: all packets whose greater part lies before it.
+
+        Files keep their tracks a second or so apart, so the first packet that comes too late is not the last to look
+        at. Raises what the muxer raises.
+        """
+        beyond: set[int] = set()
+        while self._waiting is not None and len(beyond) < self.streams:
+            packet, time_s = self._waiting, self._time_s(self._waiting)
+            if time_s > end_s + _INTERLEAVED_S:
+                return
+            if time_s + (packet.duration or 0) * packet.time_base / 2 < end_s:
+                self._mux(packet)
+            else:
+                beyond.add(packet.stream_index)
+            self._waiting = self._next()
 
     def skip(self, *, until_s: Fraction) -> None:
         """Leave out the sound that begins before `until_s`."""
-        while self._waiting is not None and self._time_s(self._waiting) < until_s:
-            self._waiting = next(self._packets, None)
+        self._from_s = until_s
+        if self._waiting is not None and self._time_s(self._waiting) < until_s:
+            self._waiting = self._next()
 
     def close(self) -> None:
         """Close the source."""
@@ -93,6 +120,11 @@ class AudioCopier:
         """
         if self._target.format.name in ("mp4", "mov"):
             self._filters[stream.index] = BitStreamFilterContext("aac_adtstoasc", in_stream=stream)
+
+    def _next(self) -> Packet[AudioStream] | None:
+        """Find the next packet that is wanted, of whichever stream."""
+        wanted = (p for p in self._packets if self._from_s is None or self._time_s(p) >= self._from_s)
+        return next(wanted, None)
 
     def _demux(self) -> Iterator[Packet[AudioStream]]:
         if not self._outputs:
@@ -129,7 +161,10 @@ class AudioCopier:
         if packet.dts is not None:
             # A damaged file's clock may step back, which muxers refuse; the sound itself is kept.
             dts = packet.dts + shift
-            packet.dts = max(dts, self._last_dts.get(packet.stream_index, dts))
+            last = self._last_dts.get(packet.stream_index, dts)
+            packet.dts = max(dts, last)
+            # MKV need not say how long a packet is; a last one of no length lies outside MP4's edit list, and is lost.
+            packet.duration = packet.duration or max(0, dts - last)
             self._last_dts[packet.stream_index] = packet.dts
         if packet.pts is not None:
             pts = packet.pts + shift

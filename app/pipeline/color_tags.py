@@ -12,6 +12,9 @@ from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 Matrix = Literal["rgb", "bt709", "bt601", "smpte240m", "fcc", "bt2020"]
 Range = Literal["limited", "full"]
 
+Hdr = Literal["refuse", "tone-map"]
+"""What to do with PQ and HLG video: say that it can't be used, or bring it to SDR (`app.domain.tone_mapping`)."""
+
 HD_HEIGHT_PX: Final = 720
 """Untagged video at least this tall is taken for BT.709, smaller video for BT.601."""
 
@@ -46,8 +49,10 @@ class ColorTags:
     """How decoded samples stand for colours.
 
     matrix: YCbCr matrix. range: "limited" is 16..235 (8 bit), "full" is 0..255.
-    primaries, trc: FFmpeg's names in lower case, "unspecified" where the file says nothing; they are
-    reported, not converted. guessed: matrix or range was not in the file and was inferred.
+    primaries, trc: FFmpeg's names in lower case, "unspecified" where the file says nothing. PQ, HLG and the primaries
+    of BT.2020 are converted to what every other video is taken for, display-referred BT.709; other primaries are
+    reported only: those of BT.601 lie so close that few would see it. guessed: matrix or range was not in the file and
+    was inferred. peak_nits: the brightest that PQ video says it gets, None where it doesn't.
     """
 
     matrix: Matrix
@@ -55,11 +60,17 @@ class ColorTags:
     primaries: str
     trc: str
     guessed: bool
+    peak_nits: float | None = None
 
     @property
     def is_hdr(self) -> bool:
         """True for the PQ and HLG transfer curves, which are not sRGB-like at all."""
         return self.trc in {"smpte2084", "arib_std_b67"}
+
+    @property
+    def is_converted(self) -> bool:
+        """Whether R'G'B' are not yet what the program works with: HDR, or SDR with the primaries of BT.2020."""
+        return self.is_hdr or self.primaries == "bt2020"
 
     @property
     def is_full_range(self) -> bool:

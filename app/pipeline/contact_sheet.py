@@ -35,7 +35,7 @@ class ContactSheet:
     def add(self, rendered: Rendered) -> None:
         """Take the frame if its turn has come; when there are too many, every other one is let go."""
         if self._seen % self._every == 0:
-            self._kept.append(_column(rendered))
+            self._kept.append(column_of(rendered))
             if len(self._kept) >= 2 * self._columns:
                 self._kept = self._kept[::2]
                 self._every *= 2
@@ -50,7 +50,8 @@ class ContactSheet:
         return [self._kept[i] for i in dict.fromkeys(picks.tolist())]
 
 
-def _column(rendered: Rendered) -> Column:
+def column_of(rendered: Rendered) -> Column:
+    """One moment, small: a picture (h, w, 3) for each of ROWS."""
     matte = as_uint8(cv2.cvtColor(rendered.alpha, cv2.COLOR_GRAY2RGB))
     pictures = (rendered.frame.pixels, matte, rendered.pasted, rendered.composite)
     return tuple(_cell(p) for p in pictures)

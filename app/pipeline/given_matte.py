@@ -16,8 +16,8 @@ from app.domain.chroma_key import Rgb, key_alpha, screen_colour
 from app.domain.errors import UserError
 from app.domain.frame import Alpha, Alpha8, Frame
 from app.pipeline.images import LoadedMask, load_image, load_mask, mask_at_size
-from app.pipeline.mask.alpha_video import AlphaReader, has_alpha
-from app.pipeline.video_reader import VideoReader
+from app.pipeline.mask.alpha_video import has_alpha
+from app.pipeline.matte_film import matte_frames
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ frame's."""
 
 
 class _Source(Protocol):
-    """Mattes in order; asked for by index and by time since the start, both growing."""
+    """Mattes in order; asked for by index and by time since the start."""
 
     @property
     def ran_out(self) -> bool:
@@ -52,17 +52,19 @@ class GivenMatte:
 
     White is foreground. Where a video or picture has an alpha that is not opaque, that is the matte. A video is matched
     by time: the last picture not later than the frame, clip and matte both counted from their own first picture (from
-    the file's own zero when the clip is joined midway). A folder is matched by frame index, names sorted by their
-    numbers. When mattes run out the last one is held: `held_frames`, and one notice. Another size is resized, with a
-    notice; UserError (BAD_INPUT) when the shape is more than 2 % off, or the file can't be read.
+    the file's own zero when the clip is joined midway). clip_start_s, the time of the clip's first picture, is for who
+    may begin anywhere: mattes are the same then wherever that is, and a video is sought in. A folder is matched by
+    frame index, names sorted by their numbers. When mattes run out the last one is held: `held_frames`, and one notice.
+    Another size is resized, with a notice; UserError (BAD_INPUT) when the shape is more than 2 % off, or the file can't
+    be read.
     """
 
     coarse = False
 
-    def __init__(self, path: Path, *, on_notice: Notice = log.warning) -> None:
+    def __init__(self, path: Path, *, on_notice: Notice = log.warning, clip_start_s: float | None = None) -> None:
         self.name = f"given matte {path.name}"
         self.held_frames = 0
-        self._source = _source(path)
+        self._source = _source(path, clip_start_s)
         self._on_notice = on_notice
         self._said: set[str] = set()
 
@@ -159,49 +161,41 @@ class _Pictures:
 
 
 class _Film:
-    """A matte video, read forward as the clip's time goes on: its alpha if that says anything, else its brightness."""
+    """A matte video, matched by time: its alpha if that says anything, else its brightness."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, clip_start_s: float | None) -> None:
+        self._path, self._clip_start_s = path, clip_start_s
         alpha = has_alpha(path)
         self._notes = ("The matte's alpha is opaque: its brightness was taken.",) if alpha is None else ()
-        self._opened: type[VideoReader] = AlphaReader if alpha else VideoReader
+        self._frames = matte_frames(path, is_alpha=bool(alpha), seekable=clip_start_s is not None)
         self.ran_out = False
-        self._last_s = float("-inf")
-        self._ahead_s: float | None = None
-        self._reader = self._opened(path)
-        self._now, self._next = self._first_two()
-        self._spacing_s = self._next.time_s - self._now.time_s if self._next else float("inf")
+        self.rewind()
 
     def matte_for(self, frame: Frame, size: tuple[int, int]) -> tuple[Alpha8, tuple[str, ...]]:
         """See `_Source.matte_for`."""
-        if frame.time_s < self._last_s:
-            ahead_s = self._ahead_s
-            self.rewind()
-            self._ahead_s = None if frame.index == 0 else ahead_s
-        self._last_s = frame.time_s
-        if self._ahead_s is None:
-            self._ahead_s = self._now.time_s - frame.time_s if frame.index == 0 else 0.0
-        wanted_s = frame.time_s + self._ahead_s + SAME_TIME_S
-        while self._next is not None and self._next.time_s <= wanted_s:
-            self._now, self._next = self._next, next(self._reader, None)
-        self.ran_out = self._next is None and wanted_s > self._now.time_s + self._spacing_s
-        return self._alpha(self._now, size)
+        wanted_s = frame.time_s + self._ahead_of(frame) + SAME_TIME_S
+        matte = self._frames.shown_at(wanted_s)
+        self.ran_out = wanted_s > matte.time_s + self._frames.spacing_s and self._frames.is_last(matte)
+        return self._alpha(matte, size)
 
     def rewind(self) -> None:
-        """Open the file again: seeking backward is for players."""
-        self.close()
+        """Forget where the clip began, if nobody said so."""
         self._last_s = float("-inf")
-        self._ahead_s = None
-        self._reader = self._opened(self._path)
-        self._now, self._next = self._first_two()
+        self._ahead_s: float | None = None
 
     def close(self) -> None:
         """Close the file."""
-        self._reader.close()
+        self._frames.close()
 
-    def _first_two(self) -> tuple[Frame, Frame | None]:
-        return next(self._reader), next(self._reader, None)
+    def _ahead_of(self, frame: Frame) -> float:
+        """How much later than the clip's time the matte's is, in s."""
+        if self._clip_start_s is not None:
+            return self._frames.first_s - self._clip_start_s
+        begins_anew = frame.time_s < self._last_s and frame.index == 0
+        self._last_s = frame.time_s
+        if self._ahead_s is None or begins_anew:
+            self._ahead_s = self._frames.first_s - frame.time_s if frame.index == 0 else 0.0
+        return self._ahead_s
 
     def _alpha(self, matte: Frame, size: tuple[int, int]) -> tuple[Alpha8, tuple[str, ...]]:
         alpha = np.asarray(cv2.cvtColor(matte.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -209,12 +203,12 @@ class _Film:
         return mask.alpha, mask.notes
 
 
-def _source(path: Path) -> _Source:
+def _source(path: Path, clip_start_s: float | None) -> _Source:
     if path.is_dir():
         return _Pictures(pictures_in(path), for_all=False)
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return _Pictures([path], for_all=True)
-    return _Film(path)
+    return _Film(path, clip_start_s)
 
 
 def pictures_in(folder: Path) -> list[Path]:

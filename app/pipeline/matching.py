@@ -18,7 +18,7 @@ from harmonizer import (
     SmoothingSettings,
     foreground_box,
 )
-from harmonizer.curves import Knots, fold, lut8
+from harmonizer.curves import MIN_LUT_ENTRIES, Knots, Lut, fold, lut8
 from harmonizer.smoothing import ema_step
 
 MOVING_PLATE_REFRESH_S: Final = 0.2
@@ -134,10 +134,19 @@ class Matcher:
         return self._rendered(found if key.knots is None else key.knots, key.strength)
 
     def _rendered(self, knots: Knots, strength: float | None = None) -> Table:
-        lut = fold(knots, strength=self._settings.strength if strength is None else strength)
-        if self._skin is not None:
-            lut = protect_skin(lut, self._skin[1], self._settings.protect_skin)
-        return lut8(lut)
+        skin = None if self._skin is None else self._skin[1]
+        return lut8(curve_of(knots, self._settings, skin, strength=strength))
+
+    def found(
+        self, pixels: Pixels, alpha: Alpha8, plate: Pixels, *, plate_key: Hashable, is_static: bool, time_s: float
+    ) -> tuple[Knots, Colour | None] | None:
+        """One frame's curve and the colour of its skin as they are found, smoothed with nothing; None for nobody.
+
+        Arguments as for `table`. The skin's colour is looked for only where it is to be protected.
+        """
+        self._skin = None
+        knots = self._estimated(pixels, alpha, plate, plate_key, is_static=is_static, time_s=time_s)
+        return None if knots is None else (knots, None if self._skin is None else self._skin[1])
 
     def _estimated(
         self,
@@ -186,6 +195,19 @@ class Matcher:
         embedding = self.engine.embed_plate(self._thumbnail(plate))
         self._plate = (key, time_s, embedding)
         return embedding
+
+
+def curve_of(
+    knots: Knots,
+    settings: MatchSettings,
+    skin: Colour | None,
+    *,
+    strength: float | None = None,
+    entries: int = MIN_LUT_ENTRIES,
+) -> Lut:
+    """The curve that is applied, (3, entries) float64 in [0, 1]. strength: instead of the settings'."""
+    lut = fold(knots, entries, strength=settings.strength if strength is None else strength)
+    return lut if skin is None else protect_skin(lut, skin, settings.protect_skin)
 
 
 def coarse_box(alpha: Alpha8) -> tuple[int, int, int, int] | None:

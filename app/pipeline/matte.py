@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.alpha import feather, fill_holes, grow, remove_specks
-from app.domain.cells import grid_for, resample, shrink, whole_cells, window_where
+from app.domain.cells import cell_picture, grid_for, resample, whole_cells, window_where
 from app.domain.errors import ExitCode, UserError
 from app.domain.frame import Alpha, Alpha8, Frame
 from app.domain.steadiness import MAX_GAP_S, Remembered, is_cut, steadied
@@ -86,16 +86,29 @@ class MatteRefiner:
 
         picture: `cell_picture` of the frame, if that is known.
         """
-        grid = grid_for(*frame.size)
-        pixels = whole_cells(frame.pixels, grid)
-        picture = shrink(pixels, grid.size) if picture is None else picture
-        alpha = self._without_blobs(resample(coarse, grid.size))
-        alpha = self._steadied(frame.time_s, picture, alpha)
-        low, high = self.settings.low, self.settings.high
+        picture = cell_picture(frame.pixels, grid_for(*frame.size)) if picture is None else picture
+        cells = self.cells_of(frame, coarse, picture)
+        return self.enlarged(frame, picture, self.steadied(frame.time_s, picture, cells))
+
+    def cells_of(self, _frame: Frame, coarse: Alpha, picture: Picture) -> Alpha:
+        """The first step alone, which remembers nothing: a coarse alpha of any size at one value a cell, without blobs.
+
+        picture: `cell_picture` of the frame. -> (rows, columns) float32, what is smoothed over time.
+        """
+        rows, columns = picture.shape[:2]
+        return self._without_blobs(resample(coarse, (columns, rows)))
+
+    def enlarged(self, frame: Frame, picture: Picture, cells: Alpha) -> Alpha8:
+        """The last step alone, which remembers nothing: matte of a frame, (H, W) uint8.
+
+        picture: `cell_picture` of the frame. cells (rows, columns) float32: its smoothed alpha.
+        """
+        grid, low, high = grid_for(*frame.size), self.settings.low, self.settings.high
         if self.settings.refine_edges:
-            matte = upsample_guided(pixels, picture, alpha, grid=grid, low=low, high=high)
+            pixels = whole_cells(frame.pixels, grid)
+            matte = upsample_guided(pixels, picture, cells, grid=grid, low=low, high=high)
         else:
-            matte = upsample_plain(alpha, grid=grid, low=low, high=high)
+            matte = upsample_plain(cells, grid=grid, low=low, high=high)
         height, width = frame.pixels.shape[:2]
         return self._finished(matte[:height, :width])
 
@@ -103,7 +116,8 @@ class MatteRefiner:
         alpha = remove_specks(alpha, self.settings.min_blob_fraction * alpha.size)
         return fill_holes(alpha, self.settings.max_hole_fraction * alpha.size)
 
-    def _steadied(self, time_s: float, picture: Picture, alpha: Alpha) -> Alpha:
+    def steadied(self, time_s: float, picture: Picture, alpha: Alpha) -> Alpha:
+        """The middle step, which is the one with a memory: a frame's alpha, (rows, columns), smoothed over time."""
         if self.settings.tau_s <= 0:
             return alpha
         luma = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Hashable
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 from app.domain.compositing import BLACK, FitMode, Rgb, Size, blur_plate, fit_plate, solid_plate
 from app.domain.frame import Alpha8, Frame, Pixels
-from app.pipeline.video_loop import LoopingReader
+from app.pipeline.plate_sync import PLAIN_LOOP, PlateSync
+from app.pipeline.video_loop import LoopingReader, SeekingLoop
 
 BLUR_SHARE: Final = 0.03
 """Radius of plain "blur" as a share of the picture's height: faces in the room can't be known again."""
@@ -144,14 +146,27 @@ class BlurPlate(PlateBase):
 
 
 class VideoPlate(PlateBase):
-    """A video that goes round and round, at the frames' own times."""
+    """A video that is played again and again, at the frames' own times.
+
+    seekable: for who doesn't begin at the clip's start; the file is indexed then, and the first frame asked for decoded
+    from the key frame before. The pictures are the same.
+    """
 
     is_static = False
 
-    def __init__(self, path: Path, *, fit: FitMode = "cover", fill: Rgb = BLACK) -> None:
-        self._path, self._fit, self._fill = path, fit, fill
-        self._reader = LoopingReader(path)
-        self._time_s = 0.0
+    def __init__(
+        self,
+        path: Path,
+        *,
+        fit: FitMode = "cover",
+        fill: Rgb = BLACK,
+        sync: PlateSync = PLAIN_LOOP,
+        seekable: bool = False,
+    ) -> None:
+        self._path, self._fit, self._fill, self._sync = path, fit, fill, sync
+        self._is_sought = seekable or sync.mode != "loop"
+        self._reader = SeekingLoop(path, sync.mode) if self._is_sought else LoopingReader(path)
+        self._elapsed_s = Fraction(0)
         self._shown: tuple[int, Size] | None = None
         self._fitted: Pixels | None = None
 
@@ -161,12 +176,13 @@ class VideoPlate(PlateBase):
         return "video", str(self._path), self._shown
 
     def pixels(self, frame: Frame, size: Size) -> Pixels:
-        """The video's frame at this frame's time; going back in time opens the video again."""
-        if frame.time_s < self._time_s:
+        """The video's frame at this frame's time; going back in time opens the video again where it isn't seekable."""
+        elapsed_s = self._sync.elapsed_s(frame.pts * frame.time_base)
+        if elapsed_s < self._elapsed_s and not self._is_sought:
             self._reader.close()
             self._reader = LoopingReader(self._path)
-        self._time_s = frame.time_s
-        plate = self._reader.frame_at(max(0.0, frame.time_s))
+        self._elapsed_s = elapsed_s
+        plate = self._reader.frame_at(elapsed_s)
         if self._fitted is None or self._shown != (plate.index, size):
             self._fitted = fit_plate(plate.pixels, size, self._fit, fill=self._fill)
             self._fitted.setflags(write=False)

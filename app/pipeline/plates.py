@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from app.domain.errors import UserError
 from app.pipeline.image_decoding import is_picture, read_picture_file
 from app.pipeline.images import image_from_bytes
 from app.pipeline.plate_kinds import BlurPlate, ColourPlate, ImagePlate, OpenPlate, Plate, VideoPlate
+from app.pipeline.plate_sync import PLAIN_LOOP, PlateSync
 
 __all__ = [
     "COLOURS",
@@ -23,6 +25,7 @@ __all__ = [
     "ImagePlate",
     "OpenPlate",
     "Plate",
+    "PlateSync",
     "VideoPlate",
     "open_plate",
 ]
@@ -60,16 +63,24 @@ COLOURS: Final[Mapping[str, Rgb]] = MappingProxyType(
 """Colours with a name; green and blue are those of key screens."""
 
 
-def open_plate(spec: str, *, fit: FitMode = "cover", fill: Rgb = BLACK) -> OpenPlate:
+def open_plate(
+    spec: str,
+    *,
+    fit: FitMode = "cover",
+    fill: Rgb = BLACK,
+    sync: PlateSync = PLAIN_LOOP,
+    seekable: bool = False,
+) -> OpenPlate:
     """Open a plate by what the user calls it.
 
     spec: a default's name, "blur" or "blur:RADIUS" (px of the output), "#rgb" or "#rrggbb",
     "color:NAME", else the path of a picture or a video, known by their content. A file whose name is
     one of those words is meant by "./NAME". fill (sRGB) shows where the plate does not reach: beside
-    it with fit "contain", and through transparent parts of a picture. UserError (BAD_INPUT) for
-    anything else, naming what there is.
+    it with fit "contain", and through transparent parts of a picture. sync, seekable: of a video, see
+    `VideoPlate`; other plates don't move. UserError (BAD_INPUT) for anything else, naming what there is.
     """
-    for maker in (_default_plate, _blur_plate, _colour_plate, _file_plate):
+    file_plate = partial(_file_plate, video=partial(VideoPlate, sync=sync, seekable=seekable))
+    for maker in (_default_plate, _blur_plate, _colour_plate, file_plate):
         plate = maker(spec, fit, fill)
         if plate is not None:
             return plate
@@ -108,7 +119,7 @@ def _colour_plate(spec: str, fit: FitMode, fill: Rgb) -> OpenPlate | None:
     return ColourPlate(rgb)
 
 
-def _file_plate(spec: str, fit: FitMode, fill: Rgb) -> OpenPlate | None:
+def _file_plate(spec: str, fit: FitMode, fill: Rgb, *, video: Callable[..., OpenPlate]) -> OpenPlate | None:
     if not spec:
         return None
     path = Path(spec)
@@ -116,21 +127,15 @@ def _file_plate(spec: str, fit: FitMode, fill: Rgb) -> OpenPlate | None:
         if not path.exists():
             return None
         with path.open("rb") as file:
-            opened: Callable[[Path, FitMode, Rgb], OpenPlate] = (
-                _image_file if is_picture(file.read(12)) else _video_file
-            )
+            opened = _image_file if is_picture(file.read(12)) else video
     except (OSError, ValueError):
         opened = _image_file  # a folder or a forbidden file: read again there, which says why
-    return opened(path, fit, fill)
+    return opened(path, fit=fit, fill=fill)
 
 
-def _image_file(path: Path, fit: FitMode, fill: Rgb) -> OpenPlate:
+def _image_file(path: Path, *, fit: FitMode, fill: Rgb) -> OpenPlate:
     image = image_from_bytes(read_picture_file(path), str(path))
     notes = image.notes
     if image.alpha is not None:
         notes = (*notes, "The plate is transparent in places: the fill colour shows there.")
     return ImagePlate(image.flattened(fill), fit=fit, fill=fill, notes=notes)
-
-
-def _video_file(path: Path, fit: FitMode, fill: Rgb) -> OpenPlate:
-    return VideoPlate(path, fit=fit, fill=fill)

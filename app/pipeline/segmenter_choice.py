@@ -20,12 +20,16 @@ LANDSCAPE_FROM_ASPECT: Final = 1.4
 
 @dataclass(frozen=True)
 class SegmenterChoice:
-    """What the user asked for. mask and key_color (`#rrggbb`, or `auto` from the first frame) come before any model."""
+    """What the user asked for. mask and key_color (`#rrggbb`, or `auto` from the first frame) come before any model.
+
+    clip_start_s: the time of the clip's first frame, for who doesn't begin with it; see `GivenMatte`.
+    """
 
     mask: Path | None = None
     key_color: str | None = None
     model: Literal["auto", "landscape", "square"] = "auto"
     engine: Literal["litert", "mediapipe"] = "litert"
+    clip_start_s: float | None = None
 
 
 def open_segmenter(choice: SegmenterChoice, size: Size, *, on_notice: Callable[[str], None]) -> Segmenter:
@@ -36,7 +40,7 @@ def open_segmenter(choice: SegmenterChoice, size: Size, *, on_notice: Callable[[
     if choice.mask is not None:
         if not choice.mask.exists():
             raise UserError(f"There is no mask '{choice.mask}'.", "Check the path.")
-        return GivenMatte(choice.mask, on_notice=on_notice)
+        return GivenMatte(choice.mask, on_notice=on_notice, clip_start_s=choice.clip_start_s)
     if choice.key_color is not None:
         return ChromaKeySegmenter(None if choice.key_color == "auto" else parse_color(choice.key_color))
     model = model_for(choice.model, size)

@@ -35,41 +35,73 @@ class Composes(Protocol):
         """Every frame finished, in order; how many are taken at a time is the compositor's affair."""
 
 
-class Compositor:
-    """Puts analysed frames together; remembers the plate's light only. Not thread-safe."""
+class PlateLight:
+    """The light that a plate throws round the foreground's edge, remembered while the plate stays. Not thread-safe."""
 
     def __init__(self) -> None:
         self._light: tuple[Hashable, Pixels] | None = None
 
+    def on(self, pixels: Pixels, alpha: Alpha8, analysed: Analysed, strength: float) -> Pixels:
+        """Matched and placed colours with the light on them; alpha as placed. Both at the plate's size."""
+        radius_px = LIGHT_WRAP_RADIUS * analysed.plate.shape[0]
+        light = self._of(analysed, radius_px)
+        return light_wrap(pixels, alpha, light, strength=strength, radius_px=radius_px)
+
+    def _of(self, analysed: Analysed, radius_px: float) -> Pixels:
+        key = (analysed.plate_key, analysed.plate.shape)
+        if self._light is None or self._light[0] != key:
+            self._light = (key, wrap_light(analysed.plate, radius_px))
+        return self._light[1]
+
+
+class Compositor:
+    """Puts analysed frames together; remembers the plate's light only. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._light = PlateLight()
+
     def compose(self, analysed: Analysed, look: Look) -> Rendered:
         """The finished frame, at the plate's size."""
         a, table = analysed, analysed.table
-        size = (a.plate.shape[1], a.plate.shape[0])
-        pixels, placed_alpha = apply_placement(a.foreground, a.alpha, look.placement, size)
         if look.light_wrap > 0:
-            # The light falls on matched colours, so here the look-up is a pass of its own.
-            pixels = pixels if table is None else apply_table(pixels, placed_alpha, table)
-            pixels = self._lit(a, pixels, placed_alpha, look.light_wrap)
+            pixels, placed_alpha = self.foreground(a, look)
             composite = blend(pixels, a.plate, placed_alpha)
         else:
+            pixels, placed_alpha = apply_placement(a.foreground, a.alpha, look.placement, size_of(a.plate))
             composite = blend(pixels, a.plate, placed_alpha, table=table)
         return Rendered(a.frame, a.alpha, a.foreground, a.plate, composite, look.placement, table)
+
+    def foreground(self, analysed: Analysed, look: Look) -> tuple[Pixels, Alpha8]:
+        """The foreground alone, matched and with the plate's light on it, straight, at its place on the plate.
+
+        (H, W, 3) uint8 and its alpha (H, W) uint8; where that is 0 the colours mean nothing. `blend`ed over the plate
+        it is the composite.
+        """
+        pixels, alpha = apply_placement(analysed.foreground, analysed.alpha, look.placement, size_of(analysed.plate))
+        if analysed.table is not None:
+            # The light falls on matched colours, so here the look-up is a pass of its own.
+            pixels = apply_table(pixels, alpha, analysed.table)
+        if look.light_wrap > 0:
+            pixels = self._light.on(pixels, alpha, analysed, look.light_wrap)
+        return pixels, alpha
 
     def compose_all(self, frames: Iterable[Analysed], look: Look) -> Iterator[Rendered]:
         """Every frame finished, in order, one by one."""
         for analysed in frames:
             yield self.compose(analysed, look)
 
-    def _lit(self, analysed: Analysed, pixels: Pixels, alpha: Alpha8, strength: float) -> Pixels:
-        radius_px = LIGHT_WRAP_RADIUS * analysed.plate.shape[0]
-        light = self._plate_light(analysed, radius_px)
-        return light_wrap(pixels, alpha, light, strength=strength, radius_px=radius_px)
 
-    def _plate_light(self, analysed: Analysed, radius_px: float) -> Pixels:
-        key = (analysed.plate_key, analysed.plate.shape)
-        if self._light is None or self._light[0] != key:
-            self._light = (key, wrap_light(analysed.plate, radius_px))
-        return self._light[1]
+def size_of(picture: Pixels) -> Size:
+    """(width, height) of a picture (H, W, 3)."""
+    return picture.shape[1], picture.shape[0]
+
+
+def placed_foreground(analysed: Analysed, look: Look) -> tuple[Pixels, Alpha8]:
+    """The foreground of one frame alone, for deliveries with alpha; as `Compositor.foreground` gives it.
+
+    A compositor of one's own does the same without blurring the same plate anew for every frame's light.
+    """
+    return Compositor().foreground(analysed, look)
 
 
 class FrameProcessor:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import psutil
+
+T = TypeVar("T")
 
 WARM_UP_CALLS = 3
 _KEPT_CALLS = 2000
@@ -42,6 +45,17 @@ class StageClock:
         kept = self._durations_ms[stage]
         if len(kept) < _KEPT_CALLS:
             kept.append(1000.0 * seconds)
+
+    def timed(self, stage: str, items: Iterable[T]) -> Iterator[T]:
+        """The same items, each one's making timed as a call of the stage."""
+        iterator = iter(items)
+        while True:
+            with self.time(stage):
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+            yield item
 
     def medians_ms(self) -> dict[str, float]:
         """Median ms a call by stage, in order of first use; the first calls (warm-up) are left out."""

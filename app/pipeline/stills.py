@@ -19,13 +19,17 @@ from app.pipeline.yuv import RgbConverter
 
 
 class OpenVideo:
-    """A video's container and decoder, held open for reading from any place. UserError as `VideoReader` raises it."""
+    """A video's container and decoder, held open for reading from any place. UserError as `VideoReader` raises it.
 
-    def __init__(self, path: Path) -> None:
+    threads: of the decoder, 0 for as many as FFmpeg thinks right.
+    """
+
+    def __init__(self, path: Path, *, threads: int = 0) -> None:
         self.container: InputContainer = open_media(path)
         try:
             self.stream: VideoStream = picture_stream(self.container, path)
             self.stream.thread_type = "AUTO"
+            self.stream.codec_context.thread_count = threads
         except BaseException:
             self.close()
             raise

@@ -15,9 +15,19 @@ _shared: list[int] = []
 """The share torch is held to once it is loaded, if anybody asked for sharing."""
 
 
+_single: list[bool] = []
+"""Whether this process is one of many, each with a core to itself."""
+
+
 def stage_threads() -> int:
     """Threads for one stage: the cores shared among the stages, at least 1."""
-    return max(1, (os.cpu_count() or 1) // STAGES_AT_ONCE)
+    return 1 if _single else max(1, (os.cpu_count() or 1) // STAGES_AT_ONCE)
+
+
+def one_thread_each() -> None:
+    """For a process that is one of many, each with a core to itself: no library starts threads of its own."""
+    _single[:] = [True]
+    share_cores()
 
 
 def share_cores() -> None:

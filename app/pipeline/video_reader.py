@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from app.domain.errors import UserError
 from app.domain.frame import Frame, Pixels
+from app.pipeline.color_tags import Hdr
 from app.pipeline.media_safety import MEDIA_ERRORS, check_size, damaged, open_media, picture_stream
 from app.pipeline.video_geometry import resized, square_pixel_size
 from app.pipeline.video_info import orientation_of, read_info
@@ -32,16 +33,17 @@ class VideoReader:
     Damage is survived and counted, not fatal: `damaged_frames` (lost or concealed by the decoder; a lost one
     leaves a gap in `Frame.index`), `repaired_pts`, `resized_frames` (the size changed midway), `cut_short`
     (the file ends before its header says). UserError from the constructor when the file can't be opened, is
-    over the size limit, is HDR, or has no readable frame.
+    over the size limit, is HDR that `hdr` refuses, or has no readable frame.
     """
 
-    def __init__(self, path: Path, *, max_frames: int | None = None) -> None:
+    def __init__(self, path: Path, *, max_frames: int | None = None, hdr: Hdr = "refuse") -> None:
         self.damaged_frames = 0
         self.repaired_pts = 0
         self.resized_frames = 0
         self.cut_short = False
         self._path = Path(path)
         self._left = max_frames
+        self._hdr = hdr
         self._index = 0
         self._last_pts: int | None = None
         self._frames: Iterator[Frame] = iter(())
@@ -59,7 +61,7 @@ class VideoReader:
         first = next(decoded, None)
         if first is None:
             raise self._nothing_readable()
-        self.info = read_info(self._path, self._container, self._stream, first)
+        self.info = read_info(self._path, self._container, self._stream, first, hdr=self._hdr)
         self._orientation = orientation_of(first)
         self._square_size = square_pixel_size(*self.info.coded_size, self.info.pixel_aspect)
         self._to_rgb = RgbConverter(self.info.color)
@@ -155,7 +157,7 @@ class VideoReader:
         """
         if self._last_pts is None or self.info.duration_s is None:
             return
-        if not self._stream.duration and self.info.audio_streams:
+        if not self.info.is_picture_duration:
             return
         end_s = float((self._last_pts + self.info.frame_step) * self.info.time_base)
         if self.info.duration_s - end_s > EARLY_END_S:

@@ -8,7 +8,7 @@ from typing import Final
 
 from PyQt6.QtCore import QStandardPaths, Qt
 from PyQt6.QtGui import QColor
-from PyQt6.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QWidget
+from PyQt6.QtWidgets import QColorDialog, QFileDialog, QInputDialog, QMessageBox, QWidget
 
 from app.pipeline.encode_settings import FORMATS
 from app.pipeline.presets import SUFFIX as PRESET_SUFFIX
@@ -47,6 +47,16 @@ def ask_project_name(parent: QWidget, suggested: Path, chosen: Callable[[str], N
     return _opened(dialog, chosen)
 
 
+def ask_clips(parent: QWidget, chosen: Callable[[list[str]], None]) -> QFileDialog:
+    """Ask for any number of videos."""
+    dialog = QFileDialog(parent, tr("Add videos to the queue"), "", VIDEO_FILTER)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.filesSelected.connect(chosen)
+    dialog.open()
+    return dialog
+
+
 def ask_folder(parent: QWidget, title: str, chosen: Callable[[str], None]) -> QFileDialog:
     """Ask for a folder."""
     dialog = QFileDialog(parent, title)
@@ -79,13 +89,27 @@ def ask_preset_file(parent: QWidget, *, save_as: str = "", chosen: Callable[[str
     return _opened(dialog, chosen)
 
 
-def ask_output(parent: QWidget, suggested: Path, chosen: Callable[[str], None]) -> QFileDialog:
+def ask_output(
+    parent: QWidget, suggested: Path, chosen: Callable[[str], None], *, filters: str = OUTPUT_FILTER
+) -> QFileDialog:
     """Ask for the name of the finished video; the dialog itself asks before a file is replaced."""
-    dialog = QFileDialog(parent, "Render to", str(suggested.parent), OUTPUT_FILTER)
+    dialog = QFileDialog(parent, tr("Render to"), str(suggested.parent), filters)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    dialog.setDefaultSuffix("mp4")
+    dialog.setDefaultSuffix(suggested.suffix.removeprefix(".") or "mp4")
     dialog.selectFile(suggested.name)
     return _opened(dialog, chosen)
+
+
+def ask_yes(parent: QWidget, words: str, *, yes: str, agreed: Callable[[], None]) -> QMessageBox:
+    """Ask whether something may be lost; Cancel is what Return means."""
+    box = QMessageBox(QMessageBox.Icon.Warning, "PlateMatch", words, parent=parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    button = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)
+    box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
+    if button is not None:
+        button.clicked.connect(agreed)
+    box.open()
+    return box
 
 
 def ask_colour(parent: QWidget, start: QColor, *, changed: Callable[[str], None], dropped: Callable[[], None]) -> None:
@@ -103,9 +127,13 @@ def suggested_output(clip: ClipInfo) -> Path:
     """Beside the clip under a name of its own; the sample goes to the films folder."""
     if isinstance(clip.source, Path):
         return clip.source.with_name(f"{clip.source.stem}-platematch.mp4").absolute()
+    return films_folder() / "sample-platematch.mp4"
+
+
+def films_folder() -> Path:
+    """Where the system keeps films; the home folder where there is no such place."""
     films = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.MoviesLocation)
-    folder = Path(films) if films and Path(films).is_dir() else Path.home()
-    return folder / "sample-platematch.mp4"
+    return Path(films) if films and Path(films).is_dir() else Path.home()
 
 
 def _ask_file(parent: QWidget, title: str, filters: str, chosen: Callable[[str], None]) -> QFileDialog:

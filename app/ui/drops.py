@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PyQt6.QtGui import (
     QColor,
     QDragEnterEvent,
     QDragLeaveEvent,
+    QDragMoveEvent,
     QDropEvent,
     QPainter,
     QPaintEvent,
@@ -41,21 +43,26 @@ def dropped_files(data: QMimeData | None, position: QPoint | None = None) -> Dro
 
 
 class DropWindow(QMainWindow):
-    """A window that takes files. dropped(Dropped): they were let go over it."""
+    """A window that takes files. dropped(Dropped): they were let go over it.
+
+    drop_text: says what letting files go would do there; empty for what it does in general.
+    """
 
     dropped = pyqtSignal(object)
 
     def __init__(self) -> None:
         super().__init__()
         self.setAcceptDrops(True)
+        self.drop_text: Callable[[Dropped], str] = lambda _: ""
         self._sign = DropSign(self)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
         """Take files and say what letting go would do."""
-        files = dropped_files(event.mimeData() if event else None)
-        if event is not None and (files.clips or files.pictures):
-            event.acceptProposedAction()
-            self._sign.show_for(files)
+        self._say_drop(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent | None) -> None:  # noqa: N802
+        """Say so of the place where they are now."""
+        self._say_drop(event)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent | None) -> None:  # noqa: N802
         """Take the sign away."""
@@ -68,6 +75,12 @@ class DropWindow(QMainWindow):
             event.acceptProposedAction()
             self.dropped.emit(dropped_files(event.mimeData(), event.position().toPoint()))
 
+    def _say_drop(self, event: QDragMoveEvent | None) -> None:
+        files = dropped_files(event.mimeData(), event.position().toPoint()) if event else dropped_files(None)
+        if event is not None and (files.clips or files.pictures):
+            event.acceptProposedAction()
+            self._sign.show_for(files, self.drop_text(files))
+
 
 class DropSign(QWidget):
     """Covers the window while files hang over it, and says what letting go would do."""
@@ -78,9 +91,11 @@ class DropSign(QWidget):
         self._text = ""
         self.hide()
 
-    def show_for(self, files: Dropped) -> None:
+    def show_for(self, files: Dropped, text: str = "") -> None:
         """Say what these files would become."""
-        self._text = tr("Drop to open the video") if files.clips else tr("Drop to use as the background")
+        before = tr("Drop to open the video") if files.clips else tr("Drop to use as the background")
+        self._text = text or before
+        self.update()
         parent = self.parentWidget()
         if parent is not None:
             self.setGeometry(parent.rect())
@@ -97,5 +112,10 @@ class DropSign(QWidget):
         font = painter.font()
         font.setPixelSize(22)
         painter.setFont(font)
+        words = QRectF(painter.fontMetrics().boundingRect(self._text)).adjusted(-22, -12, 22, 12)
+        words.moveCenter(QRectF(self.rect()).center())
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(10, 12, 16, 230))
+        painter.drawRoundedRect(words, 10, 10)
         painter.setPen(QColor("#ffffff"))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._text)

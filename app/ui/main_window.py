@@ -56,11 +56,11 @@ class MainWindow(DropWindow):
         self.header, self.start_page = Header(), StartPage()
         self.workspace = Workspace(self.model, self.session.thumbnails)
         self.render_desk = RenderDesk(self.session, self.model, self.workspace)
-        self.render_control = RenderControl(self, self.session, self.messages)
+        self.tray = Tray(self)
+        self.render_control = RenderControl(self, self.session, self.messages, self.tray)
         self.live = LiveMode(self, self.model, workspace=self.workspace, header=self.header, messages=self.messages)
         self.masking = MaskSide(self, lambda: self.model.settings, header=self.header, messages=self.messages)
         self.presets = PresetsMenu(self, self.model, self.header.presets)
-        self.tray = Tray(self)
         self._pages = QStackedWidget()
         self._mode: Mode | None = None
         self._is_quitting = False
@@ -151,7 +151,7 @@ class MainWindow(DropWindow):
         self.close()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
-        """Go at once: a recording is finished, a render cancelled and its unfinished file removed.
+        """Go at once: a recording is finished; a render is gone on with where it stopped when the window is back.
 
         In the middle of a call or a recording the window only goes out of sight, where there is a tray to call it back.
         """
@@ -187,7 +187,7 @@ class MainWindow(DropWindow):
         column.setSpacing(0)
         for part in (self.header, self.messages, self.render_control.bar, self.masking.bar):
             column.addWidget(part)
-        column.addWidget(self._pages, 1)
+        column.addLayout(self.render_control.around(self._pages), 1)
         self.setCentralWidget(central)
         self.header.more.setMenu(self._more_menu())
 
@@ -197,7 +197,6 @@ class MainWindow(DropWindow):
         self.header.open_wanted.connect(self._ask_clip)
         self.header.view_chosen.connect(self._show_view)
         self.header.render_wanted.connect(self.render_control.ask)
-        self.render_control.busy.connect(self.header.render_button.setDisabled)
         self.start_page.open_wanted.connect(self._ask_clip)
         self.masking.made.connect(self._pages.addWidget)
         self.masking.named.connect(lambda name: self.setWindowTitle(f"{name} - PlateMatch" if name else "PlateMatch"))
@@ -310,7 +309,7 @@ class MainWindow(DropWindow):
                 self.workspace.add_plate(clip)
             elif self._mode is Mode.LIVE:
                 self.live.set_source(str(clip.absolute()))
-            else:
+            elif not self.render_control.take(files):
                 self.open_clip(clip)
         if not files.clips and self._mode is Mode.RENDER and self.session.clip is None:
             self.messages.show_note(tr("The background is there; now open a video to put before it."))
@@ -331,6 +330,7 @@ class MainWindow(DropWindow):
 
     def _leave_render(self) -> None:
         self.render_desk.set_active(active=False)
+        self.render_control.leave()
 
     def _enter_mask(self) -> None:
         self.masking.own_plates[:] = self.workspace.own_plates
@@ -342,6 +342,7 @@ class MainWindow(DropWindow):
         self._pages.setCurrentWidget(self.start_page if clip is None else self.workspace)
         self.header.render_button.setDisabled(clip is None)
         self.render_desk.set_active(active=clip is not None)
+        self.render_control.enter()
         if clip is None:
             self.header.show_name("", "")
         else:

@@ -28,6 +28,7 @@ class RenderBar(QFrame):
         self._cancel = QPushButton(tr("Cancel"))
         self._cancel.clicked.connect(self._stop)
         self._total: int | None = None
+        self._key = ""
         self._started_s = 0.0
         words = QHBoxLayout()
         words.addWidget(self._name)
@@ -69,6 +70,16 @@ class RenderBar(QFrame):
                 self._bar.setRange(0, max(self._total, done))
                 self._bar.setValue(done)
             self._state.setText(progress_text(done, self._total, now_s - self._started_s))
+
+    def show_state(self, key: str, name: str, words: str, share: float | None) -> None:
+        """Say how one of several renders stands. key: which one it is. share: 0..1, None while nobody knows."""
+        if key != self._key or self.isHidden():
+            self._key = key
+            self.begin(name, None)
+        self._bar.setRange(0, 0 if share is None else 1000)
+        self._bar.setValue(round(1000 * (share or 0)))
+        if self._cancel.isEnabled():
+            self._state.setText(words)
 
     def _stop(self) -> None:
         self._cancel.setEnabled(False)

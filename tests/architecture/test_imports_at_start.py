@@ -17,7 +17,6 @@ AT_START = (
     "app.ui.application",
     "app.ui.main_window",
     "app.ui.preview_job",
-    "app.ui.render_work",
     "app.pipeline.live.runner",
     "app.pipeline.live.analysis",
     "app.pipeline.engine_loading",

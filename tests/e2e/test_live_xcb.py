@@ -130,6 +130,7 @@ def script(window):
     yield lambda: is_matched(window)
     open(by_hand, "w").close()
     yield lambda: os.path.exists(all_done)
+    yield lambda: len(facts["recorded"]) >= 2  # What was recorded from outside is told of, too.
     facts["platform"] = QGuiApplication.platformName()
     facts["plate"] = window.model.settings.plate
 

@@ -5,11 +5,14 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from app.domain.compiled import kernels
+from app.domain.errors import ExitCode
 from app.domain.mask.correction import Correction
 from app.domain.mask.document import FrameEdit, MatchSpan, Origin, Span
 from app.domain.mask.planes import Planes
@@ -117,6 +120,41 @@ def test_an_in_out_range_is_what_is_written_unless_all_is_asked_for(run_json, pe
         for pair in zip(decoded(tmp_path / "part.mkv"), decoded(tmp_path / "whole.mkv")[4:9], strict=True)
     )
     assert 0 < part["audio_packets"] < whole["audio_packets"] == len(audio_packets(person_clip))
+
+
+def test_a_delivery_of_a_project_is_a_render_with_its_final_matte(run, run_json, person_clip, project, tmp_path):
+    pts = times(person_clip)
+    box = (0, 0, 40, 30)
+    change(project, lambda doc: doc.with_frames({pts[2]: edit_of(SIZE, box, 255)}))
+    code, facts = run_json("project", "deliver", project, "-o", tmp_path / "out.mkv", "--format", "ffv1", "--verify")
+    assert (code, facts["frames"], facts["verified"]) == (0, len(pts), True)
+    delivered = decoded(tmp_path / "out.mkv")
+    x0, y0, x1, y1 = box
+    original = decoded(person_clip)
+    assert np.abs(delivered[2][y0:y1, x0:x1].astype(int) - original[2][y0:y1, x0:x1]).max() <= 3  # painted in
+    assert np.abs(delivered[3][y0:y1, x0:x1].astype(int) - GREEN_RGB).max() <= 3  # and nowhere else
+    assert run("project", "deliver", project, "-o", tmp_path / "out.mkv", "--format", "ffv1")[0] == ExitCode.OUTPUT
+
+
+@pytest.mark.parametrize("action", ["render", "deliver"])
+def test_a_program_just_started_makes_the_same_pictures_as_one_at_work(run, project, tmp_path, plain_loops, action):
+    assert kernels() is None  # As a program starts.
+    for name in ("first", "second"):
+        assert run("project", action, project, "-o", tmp_path / f"{name}.mkv", "--codec", "ffv1")[0] == 0
+    first, second = decoded(tmp_path / "first.mkv"), decoded(tmp_path / "second.mkv")
+    assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+def test_a_delivery_of_a_range_with_alpha(run_json, person_clip, project, tmp_path):
+    pts = times(person_clip)
+    change(project, lambda doc: replace(doc, meta=replace(doc.meta, span=Span(pts[2], pts[4]))))
+    argv = ("project", "deliver", project, "--deliver", "prores-4444-alpha")
+    code, facts = run_json(*argv, "-o", tmp_path / "part.mov")
+    assert (code, facts["frames"]) == (0, 3)
+    with av.open(str(tmp_path / "part.mov")) as made:
+        stream = made.streams.video[0]
+        assert (stream.codec_context.name, "yuva" in stream.codec_context.pix_fmt) == ("prores", True)
+    assert run_json(*argv, "-o", tmp_path / "all.mov", "--whole")[1]["frames"] == len(pts)
 
 
 def test_a_clip_with_uneven_times_keeps_them(run, person_pictures, tmp_path):

@@ -24,6 +24,10 @@ def shown_live(qapp, source, folder):
     with shown_window(qapp, Mode.LIVE, source=str(source)) as window:
         window.model.replace(plain_settings(source, folder))
         wait_until(lambda: is_matched(window))
+        # The queue is made when Render is first opened, with menus that stay: made here, they are no test's leak.
+        window.set_mode(Mode.RENDER)
+        window.set_mode(Mode.LIVE)
+        wait_until(lambda: is_matched(window))
         yield window
 
 

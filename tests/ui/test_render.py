@@ -5,9 +5,11 @@ import pytest
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtWidgets import QAbstractButton, QFileDialog, QLineEdit, QMessageBox
 
+from app.cli import main
+from app.pipeline.offline.queue_items import QueueItem
 from app.pipeline.video_reader import VideoReader
 from tests.support.media import audio_packets, write_clip
-from tests.ui.helpers import GREEN, portrait, settle, shown_window, wait_until
+from tests.ui.helpers import GREEN, GREEN_SPEC, portrait, settle, shown_window, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def start_render_by_hand(qtbot, window, output):
 
 
 def is_under_way(window):
-    return "frames" in window.render_control.bar.state
+    return "fps" in window.render_control.line.words
 
 
 def test_a_render_becomes_a_video_on_the_chosen_plate_with_its_sound(window, qtbot, tmp_path):
@@ -43,7 +45,7 @@ def test_a_render_becomes_a_video_on_the_chosen_plate_with_its_sound(window, qtb
     output = tmp_path / "out.mp4"
     start_render_by_hand(qtbot, window, output)
     wait_until(lambda: "Saved" in window.messages.message)
-    assert not window.render_control.bar.isVisible()
+    assert "1 done" in window.render_control.line.words
     assert window.header.render_button.isEnabled()
     with VideoReader(output) as reader:
         frames = list(reader)
@@ -51,6 +53,31 @@ def test_a_render_becomes_a_video_on_the_chosen_plate_with_its_sound(window, qtb
     assert np.abs(frames[6].pixels[20:100, -40:].astype(int) - GREEN).max() <= 4
     assert [p.data for p in audio_packets(output)] == [p.data for p in audio_packets(clip)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "talk.mp4"]
+
+
+def test_the_window_and_the_command_line_make_the_same_bytes(opened, qtbot, portrait_clip, tmp_path):
+    opened.model.set_values("placement", {"mirror": True, "scale": 1.25})
+    opened.model.set_value("match", "strength", 0.5)
+    opened.render_control.start(str(tmp_path / "window.mp4"))
+    wait_until(lambda: "Saved" in opened.messages.message)
+    command = ["render", str(portrait_clip), "--plate", GREEN_SPEC, "--mirror", "--scale", "1.25", "--strength", "0.5"]
+    assert main([*command, "-o", str(tmp_path / "command.mp4"), "-q"]) == 0
+    assert (tmp_path / "window.mp4").read_bytes() == (tmp_path / "command.mp4").read_bytes()
+
+
+def test_a_queue_of_presets_makes_what_they_say_and_one_bad_clip_stops_no_other(opened, portrait_clip, tmp_path):
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video at all")
+    settings = opened.model.settings
+    wanted = (("prores-4444-alpha", "a.mov"), ("web-transparent", "b.webm"), ("archive-ffv1", "c.mkv"))
+    items = [QueueItem(portrait_clip, tmp_path / name, settings, preset=slug) for slug, name in wanted]
+    queue = opened.render_control.queue.queue
+    queue.add([items[0], QueueItem(bad, tmp_path / "bad-out.mp4", settings), *items[1:]])
+    queue.release()
+    wait_until(lambda: "1 of 4 videos could not be rendered" in opened.messages.message)
+    assert "bad.mp4" in opened.messages.hint
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mov", "b.webm", "bad.mp4", "c.mkv"]
+    queue.remove(items[0].id)
 
 
 def test_a_render_with_all_settings_differs_from_the_plain_one(opened, qtbot, tmp_path):
@@ -71,25 +98,34 @@ def test_a_cancelled_render_leaves_nothing(window, qtbot, long_clip, tmp_path):
     wait_until(lambda: window.session.clip is not None)
     window.render_control.start(str(tmp_path / "out.mp4"))
     wait_until(lambda: is_under_way(window))
-    assert not window.header.render_button.isEnabled()
-    qtbot.mouseClick(button(window.render_control.bar, "Cancel"), Qt.MouseButton.LeftButton)
-    wait_until(lambda: "cancelled" in window.messages.message)
-    assert list(tmp_path.iterdir()) == []
     assert window.header.render_button.isEnabled()
-    assert [thread.name for thread in threading.enumerate() if thread.name == "render"] == []
+    window.render_control.show_panel(shown=True)
+    panel = window.render_control.side.panel
+    panel.choose([window.render_control.queue.items[0].id])
+    wait_until(lambda: panel.button("cancel").isEnabled())
+    qtbot.mouseClick(panel.button("cancel"), Qt.MouseButton.LeftButton)
+    wait_until(lambda: "cancelled" in window.messages.message)
+    wait_until(lambda: list(tmp_path.iterdir()) == [])
+    wait_until(lambda: not window.render_control.is_busy)
+    wait_until(lambda: [thread.name for thread in threading.enumerate() if thread.name == "render queue"] == [])
 
 
-def test_closing_during_a_render_leaves_no_file_and_no_thread(qapp, qtbot, long_clip, tmp_path):
+def test_closing_during_a_render_leaves_no_thread_and_the_next_window_goes_on(qapp, qtbot, long_clip, tmp_path):
     before = set(threading.enumerate())
+    output = tmp_path / "out.mp4"
     with shown_window(qapp) as window:
         window.open_clip(long_clip)
         wait_until(lambda: window.session.clip is not None)
-        window.render_control.start(str(tmp_path / "out.mp4"))
+        window.render_control.start(str(output))
         wait_until(lambda: is_under_way(window))
-        assert [path.name for path in tmp_path.iterdir()] == ["out.part.mp4"]
         window.close()
-        assert list(tmp_path.iterdir()) == []
+        assert {path.name for path in tmp_path.iterdir()} <= {".out.mp4.rendering"}
         assert set(threading.enumerate()) == before
+    with shown_window(qapp) as window:
+        qtbot.mouseClick(button(window.messages, "Go on"), Qt.MouseButton.LeftButton)
+        wait_until(lambda: is_under_way(window))
+        window.render_control.queue.queue.cancel(window.render_control.queue.items[0].id)
+        wait_until(lambda: list(tmp_path.iterdir()) == [])
 
 
 def test_closing_while_a_render_begins_leaves_nothing_either(qapp, long_clip, tmp_path):
@@ -98,7 +134,7 @@ def test_closing_while_a_render_begins_leaves_nothing_either(qapp, long_clip, tm
         wait_until(lambda: window.session.clip is not None)
         window.render_control.start(str(tmp_path / "out.mp4"))
         window.close()
-        assert list(tmp_path.iterdir()) == []
+        assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == []
 
 
 def test_a_render_over_its_own_source_is_refused_and_the_source_kept(opened, qtbot, portrait_clip):

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.stream import VideoStream
 
+from app.pipeline.color_tags import Hdr
 from app.pipeline.media_safety import MEDIA_ERRORS, damaged
 from app.pipeline.stills import OpenVideo
 from app.pipeline.video_info import VideoInfo
@@ -138,7 +139,7 @@ class FrameIndex:
         return self.time_of(self.end_pts)
 
 
-def read_index(path: Path, *, should_stop: Callable[[], bool] = never) -> FrameIndex:
+def read_index(path: Path, *, should_stop: Callable[[], bool] = never, hdr: Hdr = "refuse") -> FrameIndex:
     """Index a video file: the packets are read, hardly anything is decoded (10 minutes of 1080p: 0.4 s).
 
     What it promises: on an undamaged file the pts are exactly `VideoReader`'s. Frames that an edit list hides, that
@@ -150,7 +151,7 @@ def read_index(path: Path, *, should_stop: Callable[[], bool] = never) -> FrameI
     to a packet) every frame is decoded instead, which takes as long as that takes.
     `should_stop` is asked all the time. Stopped when it says so; UserError as `VideoReader` raises it.
     """
-    with VideoReader(path) as reader:
+    with VideoReader(path, hdr=hdr) as reader:
         info = reader.info
     opening = _opening(path)
     packets = _scan(path, should_stop)

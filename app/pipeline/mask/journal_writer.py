@@ -164,6 +164,9 @@ class JournalWriter:
     def _append(self, noted: _Noted) -> None:
         delta = between(self._written.document, noted.document)
         if delta.is_nothing and self._owed is None:
+            if self._handle is None:
+                # One of an earlier session, recovered and taken back at once: it would be recovered again.
+                journal_path(self._folder, self._base).unlink(missing_ok=True)
             return
         if self._handle is None or self._grown_bytes > COMPACT_BYTES:
             self._begin(noted)

@@ -12,6 +12,7 @@ from app.domain.mask.document import MaskDocument, Span
 from app.pipeline.encode_settings import EncodeSettings
 from app.pipeline.engine_loading import load_engine
 from app.pipeline.gpu.opening import compositing_device, open_compositor
+from app.pipeline.kernel_cache import ensure_kernels
 from app.pipeline.look_settings import look_of
 from app.pipeline.looks import Analysed, Rendered
 from app.pipeline.mask.looking import follow
@@ -69,6 +70,7 @@ def render_project(
     stays in step. report is called on this thread. UserError as the parts raise it; whatever is raised, no unfinished
     file is left.
     """
+    ensure_kernels()  # Opening a clip decodes its first frame: by the same loops as the others.
     settings, span = document.meta.settings, span_of(document, whole=wish.whole)
     look = look_of(settings)
     with open_plate(settings.plate) as plate, opened_clip(document, media, on_notice=on_notice) as (reader, segmenter):

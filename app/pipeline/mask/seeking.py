@@ -15,6 +15,7 @@ from av.video.plane import VideoPlane
 from av.video.stream import VideoStream
 
 from app.domain.frame import Frame
+from app.pipeline.color_tags import Hdr
 from app.pipeline.mask.frame_cache import FrameCache
 from app.pipeline.mask.frame_index import FrameIndex, Stopped, never
 from app.pipeline.media_safety import MEDIA_ERRORS, damaged
@@ -78,7 +79,7 @@ class FrameSeeker:
     Up to `decoders` of them stay parked where they were last used: the nearest one goes on, if that is shorter than
     from the key frame before. On the way, H.264 frames that no other is predicted from are left out (half of the usual
     ones). The frame and those just before it go into `cache`, which other seekers of the same file may share; it holds
-    the decoder's YCbCr, and `frame_of` makes RGB of the wanted frame only.
+    the decoder's YCbCr, and `frame_of` makes RGB of the wanted frame only. threads: of each decoder, as `OpenVideo`.
 
     A frame whose damage the decoder concealed is shown, as `VideoReader` shows it; what was put into the hole may be
     different after a seek. UserError from the constructor as
@@ -92,8 +93,10 @@ class FrameSeeker:
         *,
         cache: FrameCache[Decoded] | None = None,
         decoders: int = MAX_DECODERS,
+        threads: int = 0,
+        hdr: Hdr = "refuse",
     ) -> None:
-        with VideoReader(path) as reader:
+        with VideoReader(path, hdr=hdr) as reader:
             self.info: VideoInfo = reader.info
         self.index = index
         self.cache: FrameCache[Decoded] = FrameCache() if cache is None else cache
@@ -102,7 +105,7 @@ class FrameSeeker:
         self._develop = Developer(self.info)
         self._lost: set[int] = set()
         self._picture_bytes = 1
-        self._decoders = decoders
+        self._decoders, self._threads = decoders, threads
         self._runs: list[_Run] = []  # the one used last at the end
 
     def close(self) -> None:
@@ -161,12 +164,16 @@ class FrameSeeker:
         return self.cache.get(pts) or self._decode(place, keep=keep, should_stop=should_stop)
 
     def _decode(self, place: int, *, keep: int, should_stop: Callable[[], bool]) -> Decoded | None:
-        """Decode up to a place; again without leaving anything out, and from earlier, if it did not come out whole."""
+        """Decode up to a place; again without leaving anything out, and from earlier, if it did not come out whole.
+
+        Not where a decoder goes on from the frame before: it has all that there is to decode from.
+        """
+        goes_on = any(run.asked == place - 1 for run in self._runs)
         run = self._nearest(place)
         found = self._follow(run, place, full_from=max(0, place - keep), should_stop=should_stop)
         key = self.index.pts_at(place)
         for _ in range(_EARLIER_KEYS):
-            if found is not None and not found.picture.is_corrupt:
+            if goes_on or (found is not None and not found.picture.is_corrupt):
                 break
             earlier = self.index.key_before(key)
             run.restart(earlier)
@@ -197,7 +204,7 @@ class FrameSeeker:
         """Open a decoder, or take the one that was used longest ago."""
         room = _DECODERS_BYTES // (_DECODER_PICTURES * self._picture_bytes)
         if not self._runs or len(self._runs) < min(room, self._decoders):
-            return _Run(self._path, self.index)
+            return _Run(self._path, self.index, threads=self._threads)
         return self._runs.pop(0)
 
     def _follow(self, run: _Run, place: int, *, full_from: int, should_stop: Callable[[], bool]) -> Decoded | None:
@@ -218,25 +225,30 @@ class FrameSeeker:
 class _Run:
     """A decoder on its way through the file.
 
-    place: of the frame it gave last. gap: the places for which nothing came out before that.
+    place: the last one behind it. asked: the same if that was asked for and not only passed, else None. gap: the places
+    for which nothing came out before that.
     """
 
-    def __init__(self, path: Path, index: FrameIndex) -> None:
+    def __init__(self, path: Path, index: FrameIndex, *, threads: int = 0) -> None:
         self.place = -1
+        self.asked: int | None = None
         self.gap = range(0)
         self._path = path
         self._index = index
+        self._threads = threads
+        self._ahead: Decoded | None = None
         self._full_from_pts = index.start_pts
         self._frames: Iterator[Decoded] = iter(())
         self._open()
 
     def close(self) -> None:
         """Close the file; it can be started again."""
-        self._frames, self.place = iter(()), len(self._index)
+        self._frames, self._ahead, self.place = iter(()), None, len(self._index)
         self._video.close()
 
     def restart(self, key_pts: int | None) -> None:
         """Begin anew at this key frame, at the file's start if that is None or can't be sought."""
+        self.asked, self._ahead = None, None
         packets = None if key_pts is None else self._packets_from(key_pts)
         if packets is None:
             self.close()
@@ -246,18 +258,20 @@ class _Run:
             self._frames = self._given(packets)
 
     def until(self, place: int, *, full_from_pts: int) -> Iterator[Decoded]:
-        """Yield frames up to the one at `place`, or past it when there is none; all of those from `full_from_pts`."""
+        """Yield frames up to the one at `place`, or before it when there is none; all of those from `full_from_pts`."""
         self._full_from_pts = full_from_pts
         while self.place < place:
-            found = next(self._frames, None)
+            found, self._ahead = self._ahead or next(self._frames, None), None
             now = len(self._index) if found is None else found.place
-            self.gap, self.place = range(self.place + 1, now), now
-            if found is None:
+            self.gap = range(self.place + 1, now)
+            if found is None or now > place:
+                self._ahead, self.place, self.asked = found, now - 1, now - 1
                 return
+            self.place, self.asked = now, now if now == place else None
             yield found
 
     def _open(self) -> None:
-        self._video = OpenVideo(self._path)
+        self._video = OpenVideo(self._path, threads=self._threads)
         # nal_ref_idc says of every H.264 picture whether it is ever predicted from. HEVC's sub-layer
         # non-reference pictures may be, by pictures of higher layers.
         self._may_skip = self._index.is_seekable and self._video.stream.codec_context.name == "h264"

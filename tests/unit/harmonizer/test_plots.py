@@ -17,7 +17,8 @@ def log(tmp_path):
     return path
 
 
-def test_a_log_becomes_a_picture_beside_nothing_else(log, tmp_path):
+def test_a_log_becomes_a_picture_beside_nothing_else(log, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # Of other tests of this process.
     plot_log(log, tmp_path / "log.png")
     with Image.open(tmp_path / "log.png") as picture:
         pixels = np.asarray(picture.convert("RGB"))

@@ -9,7 +9,8 @@ import pytest
 from app.domain.mask.document import Clip, FrameEdit, MaskDocument
 from app.domain.mask.planes import Planes
 from app.pipeline.mask import journal
-from app.pipeline.mask.journal import Heading, between, heading_of, heading_record, records, replayed
+from app.pipeline.mask.journal import Heading, between, heading_of, heading_record, journal_path, records, replayed
+from app.pipeline.mask.journal_writer import JournalWriter
 from tests.unit.mask.projects import SIZE, document_of, edit_of, flagged_document, meta_of, rich_meta
 
 HEADING = Heading("a" * 32, "b" * 32)
@@ -115,3 +116,20 @@ def test_noise_is_no_journal(tmp_path):
             path.write_bytes(start + rng.randbytes(200))
             assert replayed(path, STEPS[0]) is None
             assert heading_of(path) is None
+
+
+def test_what_was_recovered_and_taken_back_at_once_does_not_come_back(tmp_path, monkeypatch):
+    """Both steps in one go, as a busy machine notes them: the file of the session before says otherwise."""
+    saved, recovered = document_of(), document_of(1)
+    trouble = []
+    before = JournalWriter(tmp_path, saved, HEADING.base, on_trouble=trouble.append)
+    before.note(recovered)
+    before.stop(discard=False)
+    assert replayed(journal_path(tmp_path, HEADING.base), saved).document == recovered
+    monkeypatch.setattr(JournalWriter, "_work", lambda _: None)  # Nothing is kept before the end.
+    after = JournalWriter(tmp_path, saved, HEADING.base, on_trouble=trouble.append)
+    after.note(recovered)
+    after.note(saved)
+    after.stop(discard=False)
+    assert not journal_path(tmp_path, HEADING.base).exists()
+    assert trouble == []

@@ -1,0 +1,1 @@
+"""The queue of renders in the window: its panel, its questions, and the threads behind them."""

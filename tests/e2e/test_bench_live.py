@@ -1,5 +1,6 @@
 import pytest
 
+from app.pipeline.bench.feeding import ON_THEIR_WAY
 from app.pipeline.bench.preview import to_bgra
 from app.pipeline.live.capture import Capture
 from app.pipeline.video_reader import VideoReader
@@ -96,7 +97,9 @@ def test_an_unpaced_run_is_not_held_to_the_clips_rate(run_json, talk):
     assert report["granted"].endswith("unpaced")
     assert report["level"] == 0
     assert "over the frame rate" not in report["drops"]
-    assert report["dropped_pct"] < 20, "without back pressure most frames would be replaced by the next"
+    # What was on its way when a busy machine let the gate lose patience is given up; no more than that.
+    is_given_up_once = sum(report["drops"].values()) <= ON_THEIR_WAY
+    assert is_given_up_once or report["dropped_pct"] < 20, "without back pressure most would be replaced by the next"
 
 
 def test_settings_and_size_reach_the_pipeline(run_json):

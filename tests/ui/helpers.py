@@ -62,7 +62,7 @@ def shown_window(qapp, mode=Mode.RENDER, source=None):
 def left_of(before):
     """Names of threads that are still there though they were not before; who is about to end is waited for."""
     left = [thread for thread in threading.enumerate() if thread not in before]
-    ends_s = time.monotonic() + 10
+    ends_s = time.monotonic() + 60
     for thread in left:
         thread.join(max(0.0, ends_s - time.monotonic()))
     return [thread.name for thread in left if thread.is_alive()]

@@ -115,6 +115,19 @@ def until_shown(window, is_so):
     wait_until(lambda: bool(is_so(window)) or _fail("not shown yet"))
 
 
+def shown_table(runner):
+    """The look-up table of the picture shown last; the cover that a busy machine brings is waited over."""
+    found = []
+
+    def is_matched():
+        rendered = runner.latest.rendered
+        assert rendered is not None, "the plate covers everything"
+        found.append(rendered.table)
+
+    wait_until(is_matched)
+    return found[-1]
+
+
 def _fail(words):
     raise AssertionError(words)
 

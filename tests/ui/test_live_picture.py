@@ -18,6 +18,7 @@ from tests.ui.live_helpers import (
     person_share,
     room_share,
     set_value,
+    shown_table,
     until_shown,
     wheel,
 )
@@ -271,14 +272,14 @@ def test_a_frozen_curve_stays_until_it_is_let_go(live):
     assert live.live.desk.is_frozen
     live.workspace.plates.set_colour("#2040ff")
     until_shown(live, lambda w: near(color_at(w, *ROOM), (32, 64, 255)))
-    held = runner.latest.rendered.table.copy()
+    held = shown_table(runner).copy()
     shown = []
     live.workspace.preview.painted.connect(lambda: shown.append(runner.latest))
     wait_until(lambda: len(shown) > 12)
-    assert np.array_equal(runner.latest.rendered.table, held)
+    assert np.array_equal(shown_table(runner), held)
     panel.freeze.click()
     assert not live.live.desk.is_frozen
-    until_shown(live, lambda w: np.abs(runner.latest.rendered.table.astype(int) - held).max() > 2)
+    until_shown(live, lambda w: np.abs(shown_table(runner).astype(int) - held).max() > 2)
 
 
 def test_match_anew_comes_at_once_to_what_else_takes_its_time(live):
@@ -291,7 +292,7 @@ def test_match_anew_comes_at_once_to_what_else_takes_its_time(live):
     settled = []
 
     def is_settled(_window):
-        settled.append(runner.latest.rendered.table.astype(int))
+        settled.append(shown_table(runner).astype(int))
         return len(settled) > 3 and all(np.abs(settled[-1] - one).max() <= 3 for one in settled[-4:])
 
     until_shown(live, is_settled)

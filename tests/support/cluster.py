@@ -201,8 +201,8 @@ def node_lost(cluster, node, one, folder, clip):
 def grown(one, folder, clip):
     """A node just added starts in its own time, on a busy machine after short work is over: work is given until then."""
     ends_s = time.monotonic() + 40
-    for number in itertools.count():
-        plan = fake_plan(folder / f"slow-grown-{number}", clip)
+    while True:
+        plan = fake_plan(folder / f"slow-grown-{time.monotonic_ns()}", clip)
         at_work = {event.worker for event in dones(through(one, plan)) if event.stage == "render"}
         if len(at_work) == 3 or time.monotonic() > ends_s:
             return {"made": made(plan), "at_work": len(at_work)}

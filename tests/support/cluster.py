@@ -199,7 +199,7 @@ def node_lost(cluster, node, one, folder, clip):
 
 
 def grown(one, folder, clip):
-    """A node just added starts in its own time, on a busy machine after short work is over: work is given until then."""
+    """A node just added starts in its own time, which short work may not last for: work is given until it helps."""
     ends_s = time.monotonic() + 40
     while True:
         plan = fake_plan(folder / f"slow-grown-{time.monotonic_ns()}", clip)

@@ -24,6 +24,8 @@ demo: setup
 	$(BIN)/python main.py demo --output out/platematch-demo.mp4 --open
 	@echo "The result: out/platematch-demo.mp4 (left of the line: pasted, right of it: matched)"
 
+# A network that takes every core in each of several test processes makes them all wait for one another.
+test: export OMP_NUM_THREADS = 1
 test: setup
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 

@@ -4,15 +4,36 @@ import os
 import threading
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from app.domain.compiled import kernels, use
 from app.pipeline.kernel_cache import ensure_kernels
+from tests.support.turns import turns_of_this_worker
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+# The same examples in every run; `HYPOTHESIS_PROFILE=new make test` looks for others.
+hypothesis.settings.register_profile("same", derandomize=True)
+hypothesis.settings.register_profile("new")
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+TURNS = turns_of_this_worker()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    """Modules marked `alone` have the machine to themselves; waiting for it is not counted as a test's time."""
+    if TURNS is None:
+        return (yield)
+    TURNS.take(alone=item.get_closest_marker("alone") is not None)
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.path != item.path:
+            TURNS.give_back()
 
 
 @pytest.fixture(scope="session")

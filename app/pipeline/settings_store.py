@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +19,7 @@ from app.domain.errors import ExitCode, UserError
 from app.domain.interface_state import Interface, interface_from_json, interface_to_json
 from app.domain.settings import VERSION, Settings, settings_from_json, settings_to_json
 from app.pipeline.bounded_json import UnusableJson, read_json
-from app.pipeline.video_output import PendingFile
+from app.pipeline.video_output import PendingFile, part_path
 
 T = TypeVar("T")
 
@@ -26,6 +28,11 @@ Loaded = tuple[T, tuple[str, ...]]
 
 _READABLE_BY_OWNER: Final = 0o600
 """Addresses of cameras may stand in the settings."""
+
+_ABANDONED_S: Final = 60.0
+
+_saving: Final = threading.Lock()
+"""Windows of one program save on threads of their own."""
 
 
 def config_folder() -> Path:
@@ -80,19 +87,33 @@ def write_json(path: Path, data: Mapping[str, Any], *, backup: bool = True) -> N
             "Changes last until the program ends.",
             code=ExitCode.OUTPUT,
         ) from error
-    pending = PendingFile(path)
-    try:
-        pending.part.unlink(missing_ok=True)
-        handle = os.open(pending.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READABLE_BY_OWNER)
-        with open(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file, indent=1)
-    except OSError as error:
-        failure = pending.error(error)
-        pending.discard()
-        raise failure from error
-    if backup:
-        _keep_as_backup(pending.final)
-    pending.commit()
+    with _saving:
+        pending = PendingFile(path)
+        # Its own name: another window's program may be saving just now.
+        pending.part = part_path(pending.final.with_name(f"{pending.final.stem}.{os.getpid()}{pending.final.suffix}"))
+        try:
+            _sweep(pending)
+            handle = os.open(pending.part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _READABLE_BY_OWNER)
+            with open(handle, "w", encoding="utf-8") as file:
+                json.dump(data, file, indent=1)
+        except OSError as error:
+            failure = pending.error(error)
+            pending.discard()
+            raise failure from error
+        if backup:
+            _keep_as_backup(pending.final)
+        pending.commit()
+
+
+def _sweep(pending: PendingFile) -> None:
+    """Remove what a save that was killed left: ours, and other programs' that nobody has touched for a while."""
+    pending.discard()
+    folder, since_s = pending.final.parent, time.time() - _ABANDONED_S
+    named = f"{glob.escape(pending.final.stem)}.*part{glob.escape(pending.final.suffix)}"
+    for part in folder.glob(named):
+        with contextlib.suppress(OSError):
+            if part.stat().st_mtime < since_s:
+                part.unlink()
 
 
 def backup_path(path: Path) -> Path:

@@ -7,6 +7,8 @@ from app.pipeline.video_reader import VideoReader
 from app.ui.window_counts import stalls
 from tests.support.media import write_clip
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory, person_pictures):

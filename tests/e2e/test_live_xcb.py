@@ -23,7 +23,10 @@ from tests.ui.helpers import GREEN, GREEN_SPEC, WALL, portrait
 ROOT = Path(__file__).parents[2]
 SIZE = (640, 360)
 BLUE, BLUE_SPEC = (32, 64, 255), "#2040ff"
-pytestmark = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed"),
+]
 
 DRIVER = """
 import json, os, sys, time, traceback

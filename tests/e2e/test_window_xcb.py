@@ -13,7 +13,10 @@ from tests.support.media import write_clip
 from tests.ui.helpers import GREEN, GREEN_SPEC, portrait
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed"),
+]
 
 DRIVER = """
 import json, os, sys

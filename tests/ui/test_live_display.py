@@ -17,6 +17,8 @@ from app.ui.preview import Preview
 from tests.ui.helpers import wait_until
 from tests.unit.live.scripted import frame_of
 
+pytestmark = pytest.mark.alone
+
 SMALLER = LEVELS[-2]
 SLOWER = Level(preview_every=2)
 

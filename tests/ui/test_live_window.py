@@ -43,6 +43,8 @@ from tests.ui.live_helpers import (
     until_shown,
 )
 
+pytestmark = pytest.mark.alone
+
 RED = (220, 30, 20)
 
 

@@ -2,11 +2,14 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from app.pipeline.images import load_image
 from app.pipeline.settings_store import settings_path
 from app.ui import screenshots
 from app.ui.screenshots import Shot, all_shots, run_screenshots, take_shots
+
+pytestmark = pytest.mark.alone
 
 SIZE_PX = (1120, 640)
 

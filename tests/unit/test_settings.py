@@ -1,6 +1,9 @@
 import json
 import math
 import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 
 import pytest
@@ -219,6 +222,35 @@ def test_window_state_comes_back_exactly(tmp_path):
     path.write_text("{")
     assert load_interface(path)[0] == Interface()
     assert list(tmp_path.glob("window.corrupt-*.json"))
+
+
+def test_saves_at_the_same_time_all_succeed_and_leave_one_whole_file(tmp_path):
+    path = tmp_path / "PlateMatch" / "settings.json"
+    save_settings(path, CHANGED)
+    saves = "import sys; from pathlib import Path; from app.domain.settings import Settings\n"
+    saves += "from app.pipeline.settings_store import save_settings\n"
+    saves += "for n in range(40): save_settings(Path(sys.argv[1]), Settings(plate=f'other-{n}'))"
+    with ThreadPoolExecutor(4) as pool:
+        other = subprocess.Popen([sys.executable, "-c", saves, str(path)])
+        list(pool.map(lambda n: save_settings(path, Settings(plate=f"ours-{n}")), range(120)))
+        assert other.wait(60) == 0
+    settings, notes = load_settings(path)
+    assert notes == ()
+    assert settings.plate.startswith(("other-", "ours-"))
+    assert not list(path.parent.glob("*.part*"))
+
+
+def test_what_a_killed_save_left_is_removed_once_nobody_writes_it(tmp_path):
+    path = tmp_path / "settings.json"
+    old, recent, foreign = (
+        tmp_path / name for name in ("settings.71.part.json", "settings.72.part.json", "a.part.json")
+    )
+    for left in (old, recent, foreign):
+        left.write_text("{")
+    for left in (old, foreign):
+        os.utime(left, (1, 1))
+    save_settings(path, CHANGED)
+    assert sorted(tmp_path.glob("*.part*")) == [foreign, recent]
 
 
 def test_bad_parts_of_a_window_state_cost_themselves_only():

@@ -15,6 +15,8 @@ from app.pipeline.live.runner import LiveRunner
 from tests.unit.live import scripted
 from tests.unit.live.scripted import PLATE_SPEC, SIZE, Finder, World, alpha_of, pixels_of, until
 
+pytestmark = pytest.mark.alone
+
 SETTINGS = Settings(
     plate=PLATE_SPEC,
     camera=CameraOptions(source="a", rate_hz="60", still_levels=0.0),

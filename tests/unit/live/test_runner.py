@@ -26,6 +26,8 @@ from tests.unit.live.scripted import (
     until,
 )
 
+pytestmark = pytest.mark.alone
+
 SETTINGS = Settings(
     plate=PLATE_SPEC,
     camera=CameraOptions(source="a", rate_hz="60", still_levels=0.0),

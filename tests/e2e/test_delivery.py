@@ -50,17 +50,17 @@ def run(*arguments):
 
 
 def killed_midway(clip, output, *, stage):
-    """Kill a render for good as soon as it has finished a segment of a pass."""
+    """Kill a render for good as soon as a segment of a pass is finished: its sidecar has its own name, not a part's."""
     work = output.parent / f".{output.name}.rendering"
     for _ in range(5):
         process = subprocess.Popen(render(clip, output, "--workers", 2), start_new_session=True)
         deadline = time.monotonic() + WAIT_S
-        while not list(work.glob(f"{stage}_*.json")) and time.monotonic() < deadline:
+        while not list(work.glob(f"{stage}_?????.json")) and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.02)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        if not output.exists() and list(work.glob(f"{stage}_*.json")):
+        if not output.exists() and list(work.glob(f"{stage}_?????.json")):
             return work
         # This process was not let in for so long that the render was at its end, clearing up: from the start again, or
         # what it had not cleared yet would pass for the next one's segments.
@@ -74,7 +74,7 @@ def killed_midway(clip, output, *, stage):
 def test_a_killed_render_goes_on_and_gives_the_same_file(long_clip, tmp_path, run_json, stage):
     work = killed_midway(long_clip, tmp_path / "out.mp4", stage=stage)
     assert not (tmp_path / "out.mp4").exists()
-    finished = len(list(work.glob(f"{stage}_*.json")))
+    finished = len(list(work.glob(f"{stage}_?????.json")))
     code, result = run_json("render", long_clip, "--plate", GREEN, "-o", tmp_path / "out.mp4", "--workers", 2)
     assert code == 0
     assert result["reused"] >= finished
@@ -100,7 +100,7 @@ def test_what_changed_decides_what_is_done_again(long_clip, tmp_path, run_json):
 def test_damaged_leftovers_are_done_again(long_clip, tmp_path, run_json):
     output = tmp_path / "out.mp4"
     work = killed_midway(long_clip, output, stage="segment")
-    segment = next(path for path in work.glob("segment_*.mkv") if path.with_suffix(".json").exists())
+    segment = next(path for path in work.glob("segment_?????.mkv") if path.with_suffix(".json").exists())
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 0xFF
     segment.write_bytes(data)
@@ -117,7 +117,7 @@ def test_a_worker_that_dies_is_replaced(long_clip, tmp_path):
     )
     work = tmp_path / ".out.mp4.rendering"
     deadline = time.monotonic() + WAIT_S
-    while not list(work.glob("analysis_*.json")) and time.monotonic() < deadline:
+    while not list(work.glob("analysis_?????.json")) and time.monotonic() < deadline:
         time.sleep(0.02)
     workers = [one for one in psutil.Process(process.pid).children() if "spawn_main" in " ".join(one.cmdline())]
     workers[0].kill()

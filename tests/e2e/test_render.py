@@ -325,7 +325,7 @@ def test_an_interrupted_render_leaves_only_what_it_can_go_on_with(tmp_path, pers
         text=True,
     )
     deadline = time.monotonic() + 120
-    while not any(folder.glob(".out.mp4.rendering/segment_*.json")) and time.monotonic() < deadline:
+    while not any(folder.glob(".out.mp4.rendering/segment_?????.json")) and time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)
     process.send_signal(which)

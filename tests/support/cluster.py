@@ -385,9 +385,9 @@ def render(folder: Path, clip: Path) -> None:
 
     def kill():
         work = folder / ".shared.mkv.rendering"
-        while not list(work.glob("segment_*.json")):
+        while not list(work.glob("segment_?????.json")):
             time.sleep(0.02)
-        killed.append(len(list(work.glob("segment_*.json"))))
+        killed.append(len(list(work.glob("segment_?????.json"))))
         cluster.remove_node(second, allow_graceful=False)
 
     killer = threading.Thread(target=kill, daemon=True)

@@ -184,7 +184,7 @@ def work_folder(plan: Plan, *, fresh: bool) -> Iterator[None]:
         yield
     finally:
         lock.release()
-        if not any(folder.glob("analysis_*.json")):
+        if not any(folder.glob("analysis_?????.json")):
             remove(plan)  # Nothing to go on with.
 
 
